@@ -151,9 +151,7 @@ class Segment:
 
     def __post_init__(self) -> None:
         if len(self.masks.shape) != 3 or self.masks.shape[0] != len(self.frames):
-            raise ValueError(
-                f"segment {self.label!r}: {len(self.frames)} frames but masks of shape {self.masks.shape}"
-            )
+            raise ValueError(f"segment {self.label!r}: {len(self.frames)} frames but masks of shape {self.masks.shape}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,9 +302,7 @@ class AnalysisResult:
         if len(set(ids)) != len(ids):
             raise ValueError(f"tracking ids must be unique in a result; got {ids}")
         if len({group.region is None for group in self.groups}) > 1:
-            raise ValueError(
-                "all groups have a region (TID 1410) or none has (TID 1501): viewers refuse a mix"
-            )
+            raise ValueError("all groups have a region (TID 1410) or none has (TID 1501): viewers refuse a mix")
         roles = [part.role for part in (*self.pictures, *self.maps, *self.derived)]
         if len(set(roles)) != len(roles):
             raise ValueError(f"roles must be unique in a result; got {roles}")

@@ -1,0 +1,242 @@
+"""The node's memory: one SQLite file (WAL, synchronous=FULL), its schema and how it is opened.
+
+A commit here is the moment at which something is promised: an instance received, a job put, a result made,
+an object delivered. Times are seconds since the epoch (UTC). Paths are relative to ``data_dir``.
+
+    associations 1─* instances *─ units (series or study) 1─* routings 1─* jobs(analyse) 1─* results
+                     set_aside                                             └─* jobs(deliver) 1─* deliveries
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dicom_node.errors import StorageError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE associations (
+        id          INTEGER PRIMARY KEY,
+        calling_ae  TEXT NOT NULL,
+        called_ae   TEXT NOT NULL,
+        address     TEXT NOT NULL,
+        opened_at   REAL NOT NULL,
+        closed_at   REAL,
+        closed_how  TEXT                        -- released | aborted | lost (the node stopped while it was open)
+    );
+
+    -- what was acknowledged; the row is committed after the bytes are on disk and before the response is sent
+    CREATE TABLE instances (
+        sop_instance_uid    TEXT PRIMARY KEY,
+        sop_class_uid       TEXT NOT NULL,
+        transfer_syntax_uid TEXT NOT NULL,
+        study_uid           TEXT NOT NULL,
+        series_uid          TEXT NOT NULL,
+        path                TEXT NOT NULL UNIQUE,
+        size_bytes          INTEGER NOT NULL,
+        sha256              TEXT NOT NULL,      -- of the data set as it came, without file meta information
+        received_at         REAL NOT NULL,
+        association_id      INTEGER REFERENCES associations(id),
+        calling_ae          TEXT NOT NULL DEFAULT '',
+        called_ae           TEXT NOT NULL DEFAULT '',
+        excluded            TEXT,               -- why it is never routed (own output, no image ...); NULL = routed
+        expected            TEXT                -- JSON: {"count": n, "from": keyword} that the header promises, or NULL
+    );
+    CREATE INDEX instances_by_series ON instances(series_uid);
+    CREATE INDEX instances_by_study ON instances(study_uid);
+    CREATE INDEX instances_by_association ON instances(association_id);
+
+    -- what was kept but cannot be used: never lost, always listed
+    CREATE TABLE set_aside (
+        id                  INTEGER PRIMARY KEY,
+        kind                TEXT NOT NULL,      -- undecodable | conflict (UID known, other bytes) | quarantined
+        reason              TEXT NOT NULL,
+        path                TEXT NOT NULL,
+        size_bytes          INTEGER NOT NULL,
+        sha256              TEXT NOT NULL,
+        sop_class_uid       TEXT NOT NULL DEFAULT '',
+        sop_instance_uid    TEXT NOT NULL DEFAULT '',
+        calling_ae          TEXT NOT NULL DEFAULT '',
+        job_id              INTEGER,
+        at                  REAL NOT NULL,
+        times_seen          INTEGER NOT NULL DEFAULT 1,
+        UNIQUE (kind, sha256, sop_instance_uid)
+    );
+
+    -- series and studies under assembly; both kinds are kept for every instance
+    CREATE TABLE units (
+        id              INTEGER PRIMARY KEY,
+        kind            TEXT NOT NULL CHECK (kind IN ('series', 'study')),
+        uid             TEXT NOT NULL,
+        state           TEXT NOT NULL CHECK (state IN ('open', 'complete', 'routed')),
+        revision        INTEGER NOT NULL DEFAULT 0,     -- counts completions; 1 = first
+        first_at        REAL NOT NULL,
+        last_at         REAL NOT NULL,
+        completed_at    REAL,
+        reason          TEXT NOT NULL DEFAULT '',       -- why it is complete, or what it waits for
+        matched         INTEGER,                        -- rules that matched at the last routing; NULL = never routed
+        UNIQUE (kind, uid)
+    );
+    CREATE INDEX units_by_state ON units(state);
+
+    -- one routing of one revision: what every rule said
+    CREATE TABLE routings (
+        id          INTEGER PRIMARY KEY,
+        unit_id     INTEGER NOT NULL REFERENCES units(id),
+        revision    INTEGER NOT NULL,
+        at          REAL NOT NULL,
+        trace       TEXT NOT NULL,                      -- JSON, the form that `explain --json` prints
+        UNIQUE (unit_id, revision)
+    );
+
+    CREATE TABLE jobs (
+        id              INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind            TEXT NOT NULL CHECK (kind IN ('analyse', 'deliver')),
+        key             TEXT NOT NULL UNIQUE,           -- the same work has the same key: a second put changes nothing
+        lane            TEXT NOT NULL DEFAULT '',       -- deliver: the peer's name; analyse: ''
+        state           TEXT NOT NULL CHECK (state IN
+                            ('waiting', 'running', 'done', 'unsuitable', 'failed', 'parked', 'cancelled')),
+        priority        INTEGER NOT NULL DEFAULT 0,     -- higher first
+        not_before      REAL NOT NULL DEFAULT 0,
+        attempts        INTEGER NOT NULL DEFAULT 0,
+        kills           INTEGER NOT NULL DEFAULT 0,     -- times the job took its worker down
+        created_at      REAL NOT NULL,                  -- also the content time of every result object
+        started_at      REAL,
+        finished_at     REAL,
+        lease_until     REAL,
+        worker          TEXT,                           -- who holds the lease: a token, new for each claim
+        cancel_asked    INTEGER NOT NULL DEFAULT 0,
+        progress        REAL NOT NULL DEFAULT 0,
+        doing           TEXT NOT NULL DEFAULT '',
+        error_class     TEXT,
+        error           TEXT,                           -- the full reason of the last failure
+        payload         TEXT NOT NULL,                  -- JSON of AnalyseWork or DeliverWork
+        parent_id       INTEGER REFERENCES jobs(id),    -- deliver: the analyse job whose results it sends
+        predecessor_id  INTEGER REFERENCES jobs(id)     -- analyse: the job of the revision before
+    );
+    CREATE INDEX jobs_to_claim ON jobs(state, kind, lane, priority, id);
+    CREATE INDEX jobs_by_parent ON jobs(parent_id);
+
+    CREATE TABLE job_events (
+        id      INTEGER PRIMARY KEY,
+        job_id  INTEGER NOT NULL REFERENCES jobs(id),
+        at      REAL NOT NULL,
+        what    TEXT NOT NULL,                          -- put | claimed | retried | failed | killed | done | ...
+        text    TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX job_events_by_job ON job_events(job_id);
+
+    -- objects in the outbox, checked and ready
+    CREATE TABLE results (
+        sop_instance_uid    TEXT PRIMARY KEY,
+        job_id              INTEGER NOT NULL REFERENCES jobs(id),
+        role                TEXT NOT NULL,
+        sop_class_uid       TEXT NOT NULL,
+        transfer_syntax_uid TEXT NOT NULL,
+        path                TEXT NOT NULL,
+        size_bytes          INTEGER NOT NULL,
+        sha256              TEXT NOT NULL
+    );
+    CREATE INDEX results_by_job ON results(job_id);
+
+    -- what each peer said of each object
+    CREATE TABLE deliveries (
+        job_id              INTEGER NOT NULL REFERENCES jobs(id),      -- the deliver job
+        sop_instance_uid    TEXT NOT NULL,                             -- as sent (a fallback has its own)
+        role                TEXT NOT NULL,
+        sop_class_uid       TEXT NOT NULL,
+        state               TEXT NOT NULL CHECK (state IN
+                                ('waiting', 'sending', 'delivered', 'refused', 'skipped')),
+        status              INTEGER,                                   -- the C-STORE status
+        reason              TEXT NOT NULL DEFAULT '',
+        attempts            INTEGER NOT NULL DEFAULT 0,
+        at                  REAL,
+        PRIMARY KEY (job_id, sop_instance_uid)
+    );
+    """,
+)
+
+BUSY_TIMEOUT_S = 30.0
+
+
+class Database:
+    """One SQLite file, opened once per thread. Safe to hand to many threads; open anew in each process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._migrate()
+
+    def _connection(self) -> sqlite3.Connection:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            try:
+                connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            except sqlite3.OperationalError as error:
+                raise StorageError(f"the database {self.path.name} cannot be opened: {error}") from error
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            self._local.connection = connection
+        return connection
+
+    def _migrate(self) -> None:
+        with self.transaction() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(MIGRATIONS):
+                raise StorageError(
+                    f"the database {self.path.name} is of a newer dicom-node (schema {version}, this one knows "
+                    f"{len(MIGRATIONS)}): start the newer version"
+                )
+            for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+                for statement in _statements(script):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={number}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: all or nothing, durable when the block ends. Not to be nested.
+
+        Raises:
+            StorageError: the disk refused (full, read-only, failing); nothing was changed.
+        """
+        connection = self._connection()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise StorageError(f"the database {self.path.name} refused: {error}") from error
+
+    def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+        """Rows of a read."""
+        return self._connection().execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Closes this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
