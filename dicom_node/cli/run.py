@@ -1,0 +1,113 @@
+"""``dicom-node run``: load -> algorithm -> encode, offline, on a folder of DICOM."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dicom_node.cli.tables import console, show_json, show_table
+from dicom_node.errors import UsageError
+
+
+def parse_options(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """``KEY=VALUE`` words -> a mapping; values are read as YAML, as in a rule's ``options``."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--option takes KEY=VALUE, such as threshold=otsu; got {pair!r}")
+        options[key] = yaml.safe_load(value)
+    return options
+
+
+@click.command()
+@click.argument("algorithm")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results.")
+@click.option("--option", "-o", "pairs", multiple=True, metavar="KEY=VALUE", help="An option, as in a rule.")
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="For uid_namespace."
+)
+@click.option("--rule", "rule_name", help="Take the options of this rule of --config.")
+@click.option("--json", "as_json", is_flag=True, help="Print result.json.")
+def run(
+    algorithm: str,
+    paths: tuple[Path, ...],
+    out: Path,
+    pairs: tuple[str, ...],
+    config_path: Path | None,
+    rule_name: str | None,
+    as_json: bool,
+) -> None:
+    """Run ALGORITHM on DICOM files or folders: result DICOM, result.json, tables and PNG previews in --out."""
+    from dicom_node.encode import DEFAULT_NAMESPACE, EncodeJob
+    from dicom_node.plugins import Catalogue
+    from dicom_node.run import analyse, dicom_files
+
+    catalogue = Catalogue()
+    options: Mapping[str, Any] = {}
+    namespace = DEFAULT_NAMESPACE
+    if config_path:
+        from dicom_node.config import load_config
+
+        config = load_config(config_path, catalogue)
+        namespace = config.node.uid_namespace
+        options = _options_of(config, rule_name) if rule_name else {}
+    elif rule_name:
+        raise UsageError("--rule needs --config: the file that the rule is in")
+    options = {**options, **parse_options(pairs)}
+    ready = catalogue.create(algorithm, options)
+    job = EncodeJob(content_time=datetime.now(UTC), namespace=namespace, options=options)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="dicom-node-") as scratch, _bar(as_json) as bar:
+        task = bar.add_task(algorithm, total=1.0)
+        outcome = analyse(
+            ready,
+            dicom_files(paths),
+            job,
+            out,
+            Path(scratch),
+            lambda fraction, doing: bar.update(task, completed=fraction, description=doing),
+        )
+    if as_json:
+        show_json(json.loads((out / "result.json").read_text()))
+        return
+    rows = [(entry.path.name, entry.role, entry.sop_instance_uid) for entry in outcome.objects]
+    show_table(f"{algorithm}: results in {out}", ("file", "role", "SOP instance UID"), rows, "no objects")
+    show_table("summary", ("what", "value"), _short(outcome.summary), "no summary")
+    for note in outcome.notes:
+        click.echo(f"note: {note}")
+
+
+def _bar(quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console(),
+        transient=True,
+        disable=quiet,
+    )
+
+
+def _options_of(config, rule_name: str) -> Mapping[str, Any]:
+    for rule in config.rules:
+        if rule.name == rule_name:
+            return rule.options
+    raise UsageError(f"no rule {rule_name!r} in {config.path}; it has: {', '.join(rule.name for rule in config.rules)}")
+
+
+def _short(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for key, value in summary.items():
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        rows.append((key, text if len(text) <= 60 else f"{text[:57]}..."))
+    return rows

@@ -1,0 +1,39 @@
+"""``dicom-node serve``: the node in the foreground, as a service manager wants it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from dicom_node.cli.logs import configure_logging
+from dicom_node.cli.options import config_option
+
+
+@click.command()
+@config_option
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING"], case_sensitive=False), default="INFO")
+def serve(config_path: Path, log_format: str, log_level: str) -> None:
+    """Receive, route, analyse and deliver until stopped (SIGTERM). SIGHUP reads the configuration again."""
+    from dicom_node.config import load_config
+    from dicom_node.node import Node
+    from dicom_node.plugins import Catalogue
+
+    configure_logging(log_format, log_level)
+    catalogue = Catalogue()
+    node = Node(load_config(config_path, catalogue), catalogue)
+    stopping, reloading = threading.Event(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, lambda *_: reloading.set())
+    node.start()
+    try:
+        while not stopping.wait(0.2):
+            if reloading.is_set():
+                reloading.clear()
+                node.reload()
+    finally:
+        node.stop()
