@@ -1,0 +1,119 @@
+"""A job as a value: what is to be done, the row that keeps it, its history and its results."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dicom_node.errors import JobInterrupted
+
+ANALYSE = "analyse"
+DELIVER = "deliver"
+
+
+class LeaseLost(JobInterrupted):
+    """The lease ran out and the job was given to somebody else: stop, and leave the job alone."""
+
+    retryable = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseWork:
+    """One algorithm on one complete unit. All that a worker needs; later changes of routing.yaml do not touch it."""
+
+    rule: str
+    algorithm: str
+    options: Mapping[str, Any]
+    unit_kind: str
+    unit_uid: str
+    revision: int
+    instances: tuple[str, ...]
+    send_to: tuple[str, ...]
+    time_limit_s: float
+    memory_limit_mib: int
+    reason: str
+
+    @property
+    def key(self) -> str:
+        """The same rule on the same revision of a unit is the same work."""
+        return f"{ANALYSE}:{self.rule}:{self.unit_kind}:{self.unit_uid}:{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverWork:
+    """All results of one analyse job (the parent) to one peer."""
+
+    peer: str
+
+
+Work = AnalyseWork | DeliverWork
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of ``jobs``; times in seconds since the epoch."""
+
+    id: int
+    kind: str
+    key: str
+    lane: str
+    state: str
+    priority: int
+    not_before: float
+    attempts: int
+    kills: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    lease_until: float | None
+    worker: str | None
+    cancel_asked: bool
+    progress: float
+    doing: str
+    error_class: str | None
+    error: str | None
+    work: Work
+    parent_id: int | None
+    predecessor_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One line of a job's history."""
+
+    at: float
+    what: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One object in the outbox; ``path`` is relative to data_dir, ``sha256`` that of the data set."""
+
+    sop_instance_uid: str
+    role: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+def work_to_json(work: Work) -> str:
+    """The column ``payload``."""
+    return json.dumps(asdict(work), sort_keys=True)
+
+
+def job_of_row(row: sqlite3.Row) -> Job:
+    """A row of ``jobs`` with its payload parsed."""
+    columns = dict(row)
+    payload = json.loads(columns.pop("payload"))
+    if row["kind"] == ANALYSE:
+        lists = {name: tuple(payload[name]) for name in ("instances", "send_to")}
+        work: Work = AnalyseWork(**{**payload, **lists})
+    else:
+        work = DeliverWork(**payload)
+    return Job(**{**columns, "cancel_asked": bool(row["cancel_asked"]), "work": work})
