@@ -26,6 +26,7 @@ MIGRATIONS: tuple[str, ...] = (
         called_ae   TEXT NOT NULL,
         address     TEXT NOT NULL,
         opened_at   REAL NOT NULL,
+        active_at   REAL,                       -- bytes of a data set still arrived (written once a second)
         closed_at   REAL,
         closed_how  TEXT                        -- released | aborted | lost (the node stopped while it was open)
     );
@@ -45,7 +46,7 @@ MIGRATIONS: tuple[str, ...] = (
         calling_ae          TEXT NOT NULL DEFAULT '',
         called_ae           TEXT NOT NULL DEFAULT '',
         excluded            TEXT,               -- why it is never routed (own output, no image ...); NULL = routed
-        expected            TEXT                -- JSON: {"count": n, "from": keyword} that the header promises, or NULL
+        expected            TEXT                -- JSON of intake.Promise: how many the header promises, or NULL
     );
     CREATE INDEX instances_by_series ON instances(series_uid);
     CREATE INDEX instances_by_study ON instances(study_uid);
