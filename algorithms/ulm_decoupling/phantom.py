@@ -203,7 +203,7 @@ def simulate(options: PhantomOptions, network: VesselNetwork | None = None) -> P
 
 
 def simulate_b_mode(phantom: Phantom) -> NDArray[np.uint8]:
-    """The tissue picture beside a contrast sequence: same tissue, same motion, dark vessels, 55 dB.
+    """The tissue picture beside a contrast sequence: same tissue, same motion, dark vessels, 60 dB.
 
     Returns:
         (frames, rows, columns) uint8.
@@ -213,7 +213,7 @@ def simulate_b_mode(phantom: Phantom) -> NDArray[np.uint8]:
     tissue = _tissue(replace(options, echoes=still))
     lumen = _lumen(phantom)
     noise = options.stream(_Stream.B_MODE_NOISE)
-    display = Display(dynamic_range_db=55.0, headroom_db=12.0)
+    display = Display(dynamic_range_db=60.0, headroom_db=20.0)
     frames = np.empty_like(phantom.frames)
     for index in range(options.frames):
         dx, dy = phantom.motion_px[index]
