@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.pixels import apply_color_lut
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut, apply_modality_lut
 
 from dicom_node.errors import UnreadableInstance
-from dicom_node.load.header import PYDICOM_ERRORS, numbers
+from dicom_node.load.header import PYDICOM_ERRORS, items, numbers
 from dicom_node.load.instance import Instance, describe
 from dicom_node.load.pixels import StoredFrames
 
@@ -52,15 +53,24 @@ def palette_of(instance: Instance) -> Palette:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What is done to the stored frames of one instance (or one frame of it), in this order."""
+    """What is done to the stored frames of one instance (or one frame of it): one thing, or nothing."""
 
     palette: Palette | None = None
-    invert_from: int | None = None
+    modality_lut: Dataset | None = None
     rescale: tuple[float, float] | None = None
+    invert_from: int | None = None
+
+    @property
+    def is_quantity(self) -> bool:
+        """Whether a modality transform turns stored values into a quantity (float32)."""
+        return self.modality_lut is not None or self.rescale is not None
 
     def apply(self, frame: NDArray) -> NDArray:
+        """(rows, columns[, 3]) as stored to what the algorithm sees."""
         if self.palette is not None:
             return self.palette.apply(frame)
+        if self.modality_lut is not None:
+            return apply_modality_lut(frame, self.modality_lut).astype(np.float32)
         if self.rescale is not None:
             slope, intercept = self.rescale
             return (frame.astype(np.float64) * slope + intercept).astype(np.float32)
@@ -75,6 +85,8 @@ def finish_of(instance: Instance, palette: Palette | None, rescale: tuple[float,
     assert image is not None
     if palette is not None or image.samples == 3:
         return Finish(palette)
+    if items(instance.header, "ModalityLUTSequence"):
+        return Finish(modality_lut=instance.header)
     if rescale is not None:
         return Finish(rescale=rescale)
     if image.photometric == "MONOCHROME1" and instance.pixels is not None and instance.pixels.keyword == "PixelData":
@@ -98,7 +110,7 @@ class StoredFrame:
     def dtype(self) -> np.dtype:
         if self.finish.palette:
             return np.dtype(np.uint8)
-        return np.dtype(np.float32) if self.finish.rescale else self.source.dtype
+        return np.dtype(np.float32) if self.finish.is_quantity else self.source.dtype
 
 
 class FramePixels:

@@ -24,7 +24,11 @@ def check_fragments(path: Path, pixels: PixelElement, frames: int, name: str) ->
         size = os.fstat(file.fileno()).st_size
         end = size if pixels.length is None else pixels.offset + pixels.length
         position = pixels.offset
-        while position + 8 <= end:
+        while True:
+            if position + 8 > end:
+                if pixels.length is None:
+                    raise UnreadableInstance(f"{name}: truncated: the pixel data do not end with a sequence delimiter")
+                break
             file.seek(position)
             group, element, length = struct.unpack("<HHL", file.read(8))
             if (group, element) == _DELIMITER:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import dcmread
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.tag import Tag
@@ -113,9 +114,18 @@ class Instance:
 
 def describe(sop_instance_uid: str, transfer_syntax: UID | str) -> str:
     """How messages name an instance."""
-    syntax = UID(transfer_syntax)
+    if not _UID.fullmatch(sop_instance_uid):  # a broken one may have swallowed other parts of the header
+        sop_instance_uid = "(malformed UID)" if sop_instance_uid else "(no UID)"
+    if not _UID.fullmatch(transfer_syntax):
+        return f"SOP instance {sop_instance_uid}, transfer syntax (malformed UID)"
+    syntax = as_uid(transfer_syntax)
     name = f"{syntax} ({syntax.name})" if syntax.name != syntax else str(syntax)
-    return f"SOP instance {sop_instance_uid or '(no UID)'}, transfer syntax {name or '(not named)'}"
+    return f"SOP instance {sop_instance_uid}, transfer syntax {name}"
+
+
+def as_uid(text: str) -> UID:
+    """A UID as pydicom has it, without its warning about malformed ones."""
+    return UID(text, validation_mode=IGNORE)
 
 
 def open_instance(path: Path, scratch: Path) -> Instance:
@@ -155,7 +165,7 @@ def _named_syntax(path: Path) -> str:
 def _transfer_syntax(header: Dataset) -> UID:
     named = text(getattr(header, "file_meta", Dataset()), "TransferSyntaxUID")
     if named:
-        return UID(named)
+        return as_uid(named)
     implicit, little = header.original_encoding  # no file meta: what pydicom recognised
     if not little:
         return ExplicitVRBigEndian
@@ -164,7 +174,7 @@ def _transfer_syntax(header: Dataset) -> UID:
 
 def _pixel_element(file: BinaryIO, syntax: UID) -> PixelElement | None:
     """Reads the element header that ``file`` stands at, after dcmread stopped before the pixels."""
-    order = "<" if syntax.is_private or syntax.is_little_endian else ">"
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
     start = file.tell()
     head = file.read(12)
     if len(head) < 8:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
-from dicom_node.load.header import items, number, numbers, text, value, whole
+from dicom_node.load.header import items, number, numbers, text, whole
 from dicom_node.series import Plane, Spacing
 
 
@@ -32,7 +32,7 @@ class Acquired:
 def acquired(header: Dataset, frames: int) -> tuple[Acquired, ...]:
     """One ``Acquired`` per frame, from the functional groups where there are any, else from the top level."""
     per_frame = items(header, "PerFrameFunctionalGroupsSequence")
-    if not per_frame:
+    if not any(len(groups) for groups in per_frame):  # Sunnybrook's classic files carry one empty item
         return (_classic(header),) * frames
     shared = (items(header, "SharedFunctionalGroupsSequence") or (Dataset(),))[0]
     padded = [*per_frame, *[Dataset()] * max(0, frames - len(per_frame))]
@@ -111,8 +111,3 @@ def _plane(position: Dataset, orientation: Dataset, measures: Dataset, header: D
         frame_of_reference_uid=text(header, "FrameOfReferenceUID") or None,
         thickness_mm=_positive(number(measures, "SliceThickness")),
     )
-
-
-def has_enhanced_groups(header: Dataset) -> bool:
-    """Whether each frame has functional groups of its own (enhanced objects)."""
-    return value(header, "PerFrameFunctionalGroupsSequence") is not None

@@ -35,7 +35,7 @@ def _region(item: Dataset, rows: int, columns: int, name: str, notes: list[str])
         return None
     x0, y0, x1, y1 = (int(bound or 0) for bound in bounds)
     if x1 == columns or y1 == rows:
-        x1, y1 = min(x1, columns - 1), min(y1, rows - 1)
+        x1, y1 = (columns - 1 if x1 == columns else x1), (rows - 1 if y1 == rows else y1)
         notes.append(f"{name}: its end lies one pixel outside the picture and was taken as the last pixel")
     stale = not (0 <= x0 <= x1 < columns and 0 <= y0 <= y1 < rows)
     if stale:

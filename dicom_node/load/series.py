@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,8 +49,7 @@ def _each_once(instances: Sequence[Instance], notes: list[str]) -> list[Instance
     for instance in instances:
         first = kept.setdefault(instance.sop_instance_uid, instance)
         if first is not instance:
-            same = first.path.read_bytes() == instance.path.read_bytes()
-            if not same:
+            if not filecmp.cmp(first.path, instance.path, shallow=False):
                 raise UnreadableInstance(
                     f"SOP instance {instance.sop_instance_uid} came as two files with different content: "
                     "which one is right cannot be told; give one of them"

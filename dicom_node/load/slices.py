@@ -57,7 +57,6 @@ def _stack_key(frame: PlacedFrame, plane: Plane) -> tuple[object, ...]:
     axes = tuple(round(component, 3) + 0.0 for component in (*plane.row_direction, *plane.column_direction))
     return (
         frame.series_uid,
-        plane.frame_of_reference_uid,
         axes,
         frame.pixels.shape,
         frame.acquired.spacing,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dicom_node.load.finish import FramePixels, Palette, StoredFrame, finish_of, palette_of
 from dicom_node.load.header import text, value, whole
-from dicom_node.load.instance import Instance
+from dicom_node.load.instance import Instance, is_encapsulated
 from dicom_node.load.pixels import open_frames
 from dicom_node.load.planes import acquired
 from dicom_node.load.regions import regions_of
@@ -40,10 +40,7 @@ def _placed_frames(index: int, instance: Instance, scratch: Path, notes: list[st
     assert image is not None
     stored = open_frames(instance, scratch)
     palette: Palette | None = palette_of(instance) if image.photometric == "PALETTE COLOR" else None
-    if image.photometric == "MONOCHROME1":
-        notes.append(
-            "MONOCHROME1: grey values were turned over, so that larger is brighter (a rescaled quantity is not)"
-        )
+    notes.extend(f"instance {instance.sop_instance_uid}: {note}" for note in _pixel_notes(instance))
     multi_frame = value(instance.header, "NumberOfFrames") is not None
     instance_number = whole(instance.header, "InstanceNumber")
     return [
@@ -60,6 +57,21 @@ def _placed_frames(index: int, instance: Instance, scratch: Path, notes: list[st
         )
         for number, place in enumerate(acquired(instance.header, image.frames))
     ]
+
+
+def _pixel_notes(instance: Instance) -> list[str]:
+    image, pixels = instance.image, instance.pixels
+    assert image is not None
+    notes = []
+    if image.photometric == "MONOCHROME1":
+        notes.append("MONOCHROME1 turned over, so that larger is brighter (unless rescaled to a quantity)")
+    if value(instance.header, "PixelRepresentation") is None and pixels is not None and pixels.keyword == "PixelData":
+        notes.append("PixelRepresentation is absent; the values were taken as unsigned")
+    if not is_encapsulated(instance.pixel_syntax) and pixels is not None and pixels.length is not None:
+        spare = pixels.length - image.stored_frame_bits * image.frames // 8
+        if spare >= image.stored_frame_bits // 8:
+            notes.append(f"{spare} bytes of pixel data beyond NumberOfFrames were left out")
+    return notes
 
 
 def _clip(instance: Instance, frames: Sequence[PlacedFrame], notes: list[str]) -> Volume:
