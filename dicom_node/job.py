@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dicom_node.errors import JobInterrupted
@@ -104,7 +104,12 @@ class ResultRow:
 
 def work_to_json(work: Work) -> str:
     """The column ``payload``."""
-    return json.dumps(asdict(work), sort_keys=True)
+    return json.dumps({field.name: getattr(work, field.name) for field in fields(work)}, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Options come from YAML as they are: read-only mappings, and dates, which their model reads again as text."""
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def job_of_row(row: sqlite3.Row) -> Job:

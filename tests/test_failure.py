@@ -13,7 +13,7 @@ PATIENT = "DOE^JANE"
 
 
 def _caught(raising) -> BaseException:
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         raising()
     return caught.value
 

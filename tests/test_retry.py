@@ -30,7 +30,8 @@ def test_gives_up(error, attempts, state):
 
 
 @pytest.mark.parametrize(
-    "error", [errors.AlgorithmFailed("raised"), KeyError("raised"), errors.StorageError("full"), errors.PeerError("away")]
+    "error",
+    [errors.AlgorithmFailed("raised"), KeyError("raised"), errors.StorageError("full"), errors.PeerError("away")],
 )
 def test_tries_again(error):
     decision = decide(error, 1, 0.0, 1, POLICY)

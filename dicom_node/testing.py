@@ -1,0 +1,154 @@
+"""Fakes that ship with the package, for its own tests and for those of anybody's algorithm.
+
+The fake algorithms come in by the same door as real ones: ``install_fake_algorithms`` writes the metadata of a
+distribution that offers them, and once that folder is on ``sys.path`` they are found like any other.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import numpy as np
+from pydantic import Field
+
+from dicom_node.algorithm import AlgorithmInfo, AlgorithmOptions, Models, Progress, silent
+from dicom_node.codes import COUNT, NO_UNITS, local
+from dicom_node.errors import UnsuitableSeries
+from dicom_node.result import AnalysisResult, Measurement, MeasurementGroup, Picture, Table
+from dicom_node.series import ArrayPixels, Series
+
+MIB = 1 << 20
+
+
+class FakeClock:
+    """Seconds that pass when the test says so. Give it wherever a ``clock`` is asked for."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> float:
+        """Lets time pass; returns the new time."""
+        self.now += seconds
+        return self.now
+
+
+class ArithmeticOptions(AlgorithmOptions):
+    """What the arithmetic can be told."""
+
+    factor: float = Field(default=1.0, gt=0, description="The mean is multiplied by this.")
+    needs_frames: int = Field(default=1, ge=1, description="Fewer frames than this are unsuitable.")
+
+
+class Arithmetic:
+    """The mean of all pixels: an algorithm whose answer a test can work out."""
+
+    info = AlgorithmInfo(name="fake_arithmetic", version="1.0", title="Mean of all pixels (for tests)")
+
+    def __init__(self, options: ArithmeticOptions) -> None:
+        self._options = options
+
+    def run(self, series: Series, progress: Progress = silent) -> AnalysisResult:
+        """Mean times factor, with one picture and one table."""
+        frames = series.frames
+        if len(frames) < self._options.needs_frames:
+            raise UnsuitableSeries(f"needs {self._options.needs_frames} frames; got {len(frames)}")
+        progress(0.5, "adding")
+        means = [float(np.mean(pixels)) for volume in series.volumes for _, pixels in volume.chunks(1)]
+        mean = float(np.mean(means)) * self._options.factor
+        group = MeasurementGroup(
+            tracking_id="all pixels",
+            finding=local("TEST", "Test finding"),
+            evidence=(frames[0].ref,),
+            measurements=(
+                Measurement(local("MEAN", "Mean pixel value"), mean, NO_UNITS),
+                Measurement(local("FRAMES", "Number of frames"), len(frames), COUNT),
+            ),
+        )
+        tile = np.zeros((1, 16, 16, 3), np.uint8)
+        tile[..., 1] = min(int(mean), 255)
+        return AnalysisResult(
+            summary={"mean_value": mean, "frame_count": len(frames)},
+            groups=(group,),
+            pictures=(Picture("Mean colour", ArrayPixels(tile), (frames[0].ref,), role="mean_colour"),),
+            tables=(Table("means", ("frame", "mean"), tuple((i, m) for i, m in enumerate(means))),),
+            notes=("made for a test",),
+        )
+
+
+class MisbehavingOptions(AlgorithmOptions):
+    """In which way to misbehave."""
+
+    how: Literal["hang", "eat memory", "exit", "kill itself", "raise", "call progress for ever"] = Field(
+        default="raise", description="What it does instead of answering."
+    )
+
+
+class Misbehaving:
+    """Never answers: hangs, eats memory, ends its own process, or raises."""
+
+    info = AlgorithmInfo(name="fake_misbehaving", version="1.0", title="Never answers (for tests)")
+
+    def __init__(self, options: MisbehavingOptions) -> None:
+        self._how = options.how
+
+    def run(self, series: Series, progress: Progress = silent) -> NoReturn:
+        """Does what the option ``how`` says."""
+        progress(0.1, self._how)
+        if self._how == "eat memory":
+            _eat_memory()
+        if self._how == "exit":
+            os._exit(3)
+        if self._how == "kill itself":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while self._how != "raise":
+            time.sleep(0.01)
+            if self._how == "call progress for ever":
+                progress(0.5, self._how)
+        raise ValueError(f"patient {series.attributes.get('PatientAge')} is too much for me")
+
+
+def _eat_memory() -> NoReturn:
+    eaten = []
+    while True:
+        eaten.append(np.ones(16 * MIB, np.uint8))
+        time.sleep(0.01)
+
+
+class ARITHMETIC:
+    """What an entry point names: ``Options`` and ``create``, here in a class instead of a module."""
+
+    Options = ArithmeticOptions
+
+    @staticmethod
+    def create(options: ArithmeticOptions, models: Models) -> Arithmetic:
+        return Arithmetic(options)
+
+
+class MISBEHAVING:
+    """The entry point of the misbehaving algorithm."""
+
+    Options = MisbehavingOptions
+
+    @staticmethod
+    def create(options: MisbehavingOptions, models: Models) -> Misbehaving:
+        return Misbehaving(options)
+
+
+def install_fake_algorithms(folder: Path) -> Path:
+    """Makes ``fake_arithmetic`` and ``fake_misbehaving`` known to whoever has ``folder`` on its ``sys.path``."""
+    metadata = folder / "dicom_node_fakes-1.0.dist-info"
+    metadata.mkdir(parents=True, exist_ok=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: dicom-node-fakes\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[dicom_node.algorithms]\n"
+        "fake_arithmetic = dicom_node.testing:ARITHMETIC\n"
+        "fake_misbehaving = dicom_node.testing:MISBEHAVING\n"
+    )
+    return folder
