@@ -269,6 +269,13 @@ def number_of(value: Value, vr: str) -> float | None:
     return int(text) if text.lstrip("+-").isdigit() else number
 
 
+def wanted_text(test: Test) -> str:
+    """What a test wants, in words; of an identifying attribute the value is not shown."""
+    if test.path.identifying and not isinstance(test, Exists):
+        return f"{test.wanted.split()[0]} (what line {test.line} says, not shown)"
+    return test.wanted
+
+
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re2._Regexp:
     """The compiled pattern.
@@ -291,9 +298,8 @@ def _equal(vr: str, wanted: str, value: Value) -> bool:
 
 
 def _tested(test: Test, values: tuple[Value, ...] | None, name_of: Callable[[str], str]) -> Trace:
-    hidden = test.path.identifying and not isinstance(test, Exists)
-    wanted = f"{test.wanted.split()[0]} (what line {test.line} says, not shown)" if hidden else test.wanted
-    return Trace(test.line, test.path.text, wanted, _seen(test, values, name_of), accepts(test, values))
+    seen = _seen(test, values, name_of)
+    return Trace(test.line, test.path.text, wanted_text(test), seen, accepts(test, values))
 
 
 def _negated(trace: Trace) -> Trace:

@@ -1,23 +1,57 @@
-"""``routing.yaml`` as one frozen value: the node's settings, its peers and its rules.
+"""Reads ``routing.yaml`` into one frozen ``NodeConfig``, or tells every mistake of it at once.
 
 Parsed once, whole, and handed down; a reload parses anew and replaces the value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
-from uuid import UUID, uuid5
+from typing import Any, Protocol
 
-from dicom_node.conditions import Condition
+import yaml
 
+from dicom_node import dictionary, scalars
+from dicom_node.condition_syntax import parse_conditions
+from dicom_node.conditions import Equals, TagPath
+from dicom_node.contradictions import contradictions
+from dicom_node.errors import ConfigurationError
+from dicom_node.settings import Accept, NodeConfig, NodeSettings, Peer, Retry, Rule, Timeouts, namespace_of
+from dicom_node.yaml_source import (
+    Field,
+    Problems,
+    choice,
+    compose,
+    did_you_mean,
+    entries,
+    found_in,
+    items,
+    list_of,
+    node_at,
+    plain,
+    read_fields,
+    scalar,
+    section,
+    words,
+)
 
-UID_NAMESPACES = UUID("6f0c4f5e-1b0a-5d0e-9b3c-0d1c0a9e7c11")
-"""Under it, every AE title is the namespace of the result UIDs that its node makes."""
+__all__ = [
+    "FIELDS",
+    "Accept",
+    "AlgorithmCatalogue",
+    "NodeConfig",
+    "NodeSettings",
+    "Peer",
+    "Retry",
+    "Rule",
+    "Timeouts",
+    "load_config",
+]
+
+_ROLE = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 
 
 class AlgorithmCatalogue(Protocol):
@@ -32,97 +66,139 @@ class AlgorithmCatalogue(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
-    """Who may open an association; an empty tuple lets any."""
-
-    calling_ae: tuple[str, ...] = ()
-    called_ae: tuple[str, ...] = ()
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+def _of(kind: scalars.Kind, key: str, attribute: str, default: str | None, meaning: str) -> Field:
+    return Field(key, attribute, scalar(kind), kind.allowed, default, meaning)
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Of associations, in seconds: negotiation, a DIMSE message, and silence on an open association."""
-
-    acse_s: float = 30.0
-    dimse_s: float = 60.0
-    network_s: float = 120.0
+def _list(kind: scalars.Kind, key: str, attribute: str, default: str | None, meaning: str) -> Field:
+    return Field(key, attribute, list_of(kind), f"a list: each {kind.allowed}", default, meaning)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """The ``node`` section."""
-
-    ae_title: str = "DICOM_NODE"
-    bind: str = "127.0.0.1"
-    port: int = 11112
-    data_dir: Path = Path("var")
-    accept: Accept = Accept()
-    series_complete_after_s: float = 10.0
-    study_complete_after_s: float = 60.0
-    workers: int = 1
-    job_time_limit_s: float = 1800.0
-    job_memory_limit_mib: int = 8192
-    min_free_mib: int = 1024
-    max_pdu: int = 131072
-    max_associations: int = 25
-    timeouts: Timeouts = Timeouts()
-    uid_namespace: UUID = uuid5(UID_NAMESPACES, "DICOM_NODE")
-    engine: Literal["local"] = "local"
+def _choice(names: tuple[str, ...], key: str, default: str, meaning: str) -> Field:
+    return Field(key, key, choice(*names), words(names), default, meaning)
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """When a delivery is tried again: after first_s, then each time factor longer, at most max_s apart.
-
-    ``give_up_after_s`` counts from the first try; infinity: never.
-    """
-
-    first_s: float = 10.0
-    factor: float = 2.0
-    max_s: float = 600.0
-    give_up_after_s: float = 7 * 86400.0
+def _section(fields: tuple[Field, ...], build: Callable[..., Any], key: str, meaning: str) -> Field:
+    return Field(key, key, section(fields, build), words([field.key for field in fields]), "{}", meaning)
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """One entry of ``peers``: where results are sent. ``exclude``: SOP class UIDs and roles that it shall not get."""
-
-    name: str
-    ae_title: str
-    host: str
-    port: int
-    calling_ae: str = "DICOM_NODE"
-    retry: Retry = Retry()
-    timeout_s: float = 30.0
-    exclude: tuple[str, ...] = ()
+def _read_options(node: yaml.Node, what: str, problems: Problems) -> Mapping[str, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        return MappingProxyType(plain(node, problems))
+    problems.add(node, f"{what} is {found_in(node)}: needs the algorithm's options, each with a value")
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One entry of ``rules``; ``line`` is where it stands. A limit of None is the node's."""
-
-    name: str
-    when: Condition
-    run: str
-    send_to: tuple[str, ...]
-    group: Literal["series", "study"] = "series"
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    priority: int = 0
-    time_limit_s: float | None = None
-    memory_limit_mib: int | None = None
-    line: int = 0
+def _read_when(node: yaml.Node, what: str, problems: Problems) -> Any:
+    return parse_conditions(node, problems, what)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeConfig:
-    """The whole of ``routing.yaml``."""
+def _read_exclude(node: yaml.Node, what: str, problems: Problems) -> tuple[str, ...]:
+    read: list[str] = []
+    for item in items(node, what, "SOP classes or roles", problems):
+        text = item.value if isinstance(item, yaml.ScalarNode) else ""
+        uid = dictionary.uid_of(text, "SOPClassUID")
+        if uid is None and not _ROLE.fullmatch(text):
+            near = did_you_mean(text, dictionary.uid_names("SOPClassUID"))
+            problems.add(item, f"{what} is {found_in(item)}: needs a SOP class (name or UID) or a role{near}")
+        else:
+            read.append(uid or text)
+    return tuple(read)
 
-    node: NodeSettings
-    peers: Mapping[str, Peer]
-    rules: tuple[Rule, ...]
-    path: Path
+
+_ACCEPT = (
+    _list(scalars.AE_TITLE, "calling_ae", "calling_ae", "[]", "AE titles that may send; an empty list: any."),
+    _list(scalars.AE_TITLE, "called_ae", "called_ae", "[]", "AE titles that may be called; an empty list: any."),
+    _list(scalars.NETWORK, "networks", "networks", "[]", "Where senders may be; an empty list: anywhere."),
+)
+_TIMEOUTS = (
+    _of(scalars.DURATION, "acse", "acse_s", "30s", "Opening and closing an association."),
+    _of(scalars.DURATION, "dimse", "dimse_s", "60s", "The next part of a message that has begun."),
+    _of(scalars.DURATION, "network", "network_s", "2 min", "Silence on an open association."),
+)
+_NODE = (
+    _of(scalars.AE_TITLE, "ae_title", "ae_title", "DICOM_NODE", "The node's own AE title."),
+    _of(scalars.HOST, "bind", "bind", "127.0.0.1", "The address to listen on; 0.0.0.0 is every IPv4 address."),
+    _of(scalars.PORT, "port", "port", "11112", "The port to listen on."),
+    _of(scalars.PATH, "data_dir", "data_dir", "./var", "Where the node keeps everything; one node per folder."),
+    _section(_ACCEPT, Accept, "accept", "Who may open an association."),
+    _of(
+        scalars.DURATION,
+        "series_complete_after",
+        "series_complete_after_s",
+        "10s",
+        "Quiet time after which a series is complete, where no count in its headers says so sooner.",
+    ),
+    _of(
+        scalars.DURATION,
+        "study_complete_after",
+        "study_complete_after_s",
+        "60s",
+        "The same for a study, for rules with group: study.",
+    ),
+    _of(scalars.WORKERS, "workers", "workers", "auto", "Analyses at a time; auto: half of the processors, at most 4."),
+    _of(scalars.DURATION, "job_time_limit", "job_time_limit_s", "30 min", "One attempt at an analysis."),
+    _of(scalars.MEMORY, "job_memory_limit", "job_memory_limit_mib", "8GiB", "One analysis, resident memory."),
+    _of(scalars.DISK, "min_free", "min_free_mib", "1GiB", "With less disk space than this, nothing more is accepted."),
+    _of(scalars.PDU, "max_pdu", "max_pdu", "128KiB", "The largest protocol data unit to receive (PS3.8)."),
+    _of(scalars.ASSOCIATIONS, "max_associations", "max_associations", "25", "Associations open at a time."),
+    _section(_TIMEOUTS, Timeouts, "timeouts", "Of associations."),
+    _of(
+        scalars.UID_NAMESPACE,
+        "uid_namespace",
+        "uid_namespace",
+        "made from ae_title",
+        "Under which the UIDs of results are made: keep it, and the same work keeps the same UIDs.",
+    ),
+    _choice(("local",), "engine", "local", "Where algorithms run: local is worker processes on this machine."),
+)
+_RETRY = (
+    _of(scalars.DURATION, "first", "first_s", "10s", "Wait before the second attempt."),
+    _of(scalars.FACTOR, "factor", "factor", "2", "Each wait is so many times the one before."),
+    _of(scalars.DURATION, "max", "max_s", "10 min", "The longest wait."),
+    _of(scalars.LONG_DURATION, "give_up_after", "give_up_after_s", "7 days", "From the first attempt to the last."),
+)
+_PEER = (
+    _of(scalars.AE_TITLE, "ae_title", "ae_title", None, "The peer's AE title."),
+    _of(scalars.HOST, "host", "host", None, "Its address."),
+    _of(scalars.PORT, "port", "port", None, "Its port."),
+    _of(scalars.AE_TITLE, "calling_ae", "calling_ae", "the node's ae_title", "What the node calls itself to it."),
+    _section(_RETRY, Retry, "retry", "When a delivery that failed is tried again."),
+    _of(scalars.DURATION, "timeout", "timeout_s", "30s", "Connecting, and each answer."),
+    Field(
+        "exclude",
+        "exclude",
+        _read_exclude,
+        "a list of SOP classes (names or UIDs) and roles of result objects",
+        "[]",
+        "What it does not get.",
+    ),
+)
+_RULE = (
+    _of(scalars.TITLE, "name", "name", None, "Its name in logs, jobs and reports; no two rules share one."),
+    Field("when", "when", _read_when, "conditions", None, "Which instances it takes: see Conditions."),
+    _choice(("series", "study"), "group", "series", "What is analysed together: a series, or the whole study."),
+    _of(scalars.NAME, "run", "run", None, "The algorithm: dicom-node algorithms lists them."),
+    Field("options", "options", _read_options, "the algorithm's options", "{}", "See dicom-node algorithms."),
+    _list(scalars.NAME, "send_to", "send_to", None, "The peers that get the results; []: the outbox only."),
+    _of(scalars.PRIORITY, "priority", "priority", "0", "Jobs of higher priority go first."),
+    _of(scalars.DURATION, "time_limit", "time_limit_s", "the node's job_time_limit", "One attempt."),
+    _of(scalars.MEMORY, "memory_limit", "memory_limit_mib", "the node's job_memory_limit", "One analysis."),
+)
+
+FIELDS: Mapping[str, tuple[Field, ...]] = MappingProxyType(
+    {
+        "node": _NODE,
+        "node.accept": _ACCEPT,
+        "node.timeouts": _TIMEOUTS,
+        "peers.NAME": _PEER,
+        "peers.NAME.retry": _RETRY,
+        "rules[]": _RULE,
+    }
+)
+"""Every key of the file, section by section: what the reader knows and the routing reference lists."""
+
+_SECTIONS = ("node", "peers", "rules")
 
 
 def load_config(path: Path, algorithms: AlgorithmCatalogue | None) -> NodeConfig:
@@ -131,4 +207,119 @@ def load_config(path: Path, algorithms: AlgorithmCatalogue | None) -> NodeConfig
     Raises:
         ConfigurationError: with every mistake of the file, each at its line and column.
     """
-    raise NotImplementedError
+    problems = Problems(str(path))
+    root = compose(path, problems)
+    if root is None:
+        raise ConfigurationError(problems.found)
+    top = entries(root, "the file", problems)
+    for key, (key_node, _) in top.items():
+        if key not in _SECTIONS:
+            near = did_you_mean(key, _SECTIONS)
+            problems.add(key_node, f"unknown key {key!r} in the file: needs {words(_SECTIONS)}{near}")
+    node = _node(top["node"][1], path, problems) if "node" in top else _settings({}, path)
+    peers = _peers(top["peers"][1], node, problems) if "peers" in top else {}
+    rules = _rules(top["rules"][1], tuple(peers), algorithms, problems) if "rules" in top else []
+    _check_matchable(rules, node.accept, root, problems)
+    if problems.found:
+        raise ConfigurationError(problems.found)
+    known = {name: peer for name, peer in peers.items() if peer is not None}
+    return NodeConfig(node, MappingProxyType(known), tuple(rules), path)
+
+
+def _node(node: yaml.Node, path: Path, problems: Problems) -> NodeSettings:
+    return _settings(read_fields(node, _NODE, "node", problems), path)
+
+
+def _settings(values: dict[str, Any], path: Path) -> NodeSettings:
+    values["data_dir"] = (path.parent / values.get("data_dir", "var")).absolute()
+    settings = NodeSettings(**values)
+    return settings if "uid_namespace" in values else replace(settings, uid_namespace=namespace_of(settings.ae_title))
+
+
+def _peers(node: yaml.Node, settings: NodeSettings, problems: Problems) -> dict[str, Peer | None]:
+    """Every peer by name; None for one that has mistakes, so that rules may still name it."""
+    peers: dict[str, Peer | None] = {}
+    for name, (key_node, value) in entries(node, "peers", problems).items():
+        scalar(scalars.NAME)(key_node, "the name of a peer", problems)
+        before = len(problems.found)
+        values = read_fields(value, _PEER, f"peer {name}", problems)
+        peers[name] = None
+        if len(problems.found) > before:
+            continue
+        peer = Peer(name, **{"calling_ae": settings.ae_title, **values})
+        if peer.port == settings.port and peer.host in {settings.bind, "127.0.0.1", "::1", "localhost"}:
+            problems.add(value, f"peer {name} is this node itself ({peer.host}:{peer.port}): name the archive's port")
+        if peer.retry.max_s < peer.retry.first_s:
+            place = node_at(value, ["retry"])
+            problems.add(place, f"retry of peer {name}: max is less than first, so it could never be waited")
+        peers[name] = peer
+    return peers
+
+
+def _rules(
+    node: yaml.Node, peers: tuple[str, ...], algorithms: AlgorithmCatalogue | None, problems: Problems
+) -> list[Rule]:
+    rules: list[Rule] = []
+    for item in items(node, "rules", "rules, each with '- ' before it", problems) if _written(node) else []:
+        values = read_fields(item, _RULE, "the rule", problems)
+        what = f"rule {values['name']!r}" if "name" in values else "the rule"
+        if "send_to" in values:
+            _check_peers(item, peers, what, problems)
+        if algorithms is not None and "run" in values:
+            _check_algorithm(item, values, algorithms, problems)
+        if all(field.attribute in values for field in _RULE if field.default is None):
+            rule = Rule(**values, line=item.start_mark.line + 1)
+            _check_unlike(rule, rules, item, problems)
+            rules.append(rule)
+    return rules
+
+
+def _written(node: yaml.Node) -> bool:
+    return not (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"))
+
+
+def _check_peers(item: yaml.Node, peers: tuple[str, ...], what: str, problems: Problems) -> None:
+    for name in _value_at(item, "send_to").value:
+        if isinstance(name, yaml.ScalarNode) and name.value not in peers:
+            told = f"needs {words(peers)}" if peers else "the file has no peers"
+            near = did_you_mean(name.value, peers)
+            problems.add(name, f"unknown peer {found_in(name)} in send_to of {what}: {told}{near}")
+
+
+def _value_at(item: yaml.MappingNode, key: str) -> yaml.Node:
+    """The value node of a rule's key, which is there."""
+    return next(value for node, value in item.value if node.value == key)
+
+
+def _check_algorithm(
+    item: yaml.Node, values: dict[str, Any], algorithms: AlgorithmCatalogue, problems: Problems
+) -> None:
+    name = values["run"]
+    if name not in algorithms.names():
+        installed = f"needs {words(algorithms.names())}" if algorithms.names() else "none is installed"
+        near = did_you_mean(name, algorithms.names())
+        problems.add(_value_at(item, "run"), f"unknown algorithm {name!r}: {installed}{near}")
+        return
+    for path, message in algorithms.option_problems(name, values.get("options", {})):
+        place = node_at(item, ["options", *path])
+        problems.add(place, f"option {'.'.join(map(str, path)) or 'set'} of {name}: {message}")
+
+
+def _check_unlike(rule: Rule, others: list[Rule], item: yaml.Node, problems: Problems) -> None:
+    for other in others:
+        if rule.name == other.name:
+            told = f"the name {rule.name!r} is that of the rule on line {other.line}: give each rule its own"
+            problems.add(_value_at(item, "name"), told)
+
+
+def _check_matchable(rules: list[Rule], accept: Accept, root: yaml.Node, problems: Problems) -> None:
+    """Rules that no instance can meet, given the AE titles that may associate at all."""
+    given = []
+    for key, titles in (("calling_ae", accept.calling_ae), ("called_ae", accept.called_ae)):
+        if titles:
+            mark = node_at(root, ["node", "accept", key]).start_mark
+            shown = ", ".join(map(repr, titles))
+            given.append(Equals(TagPath(key, ()), titles, shown, mark.line + 1, mark.column + 1))
+    for rule in rules:
+        for found in contradictions(rule.when, given):
+            problems.add_at(found.line, found.column, f"rule {rule.name!r} {found.message}")
