@@ -1,6 +1,7 @@
 """The rule language: conditions on the attributes of an instance, and what each of them saw.
 
-Pure: no file, no DICOM library. ``condition_syntax.py`` makes conditions from YAML, ``headers.py`` gives the facts.
+Pure: no file, no DICOM library. ``config/condition_syntax.py`` makes conditions from YAML, ``route/headers.py``
+gives the facts.
 Evaluation cannot fail and cannot hang: a value that cannot be compared does not match and the trace says why, and
 regular expressions are RE2 (linear in the length of the value, whatever the pattern).
 
@@ -230,7 +231,7 @@ def evaluate(condition: Condition, facts: Facts, name_of: Callable[[str], str] =
     """Tests one instance, every condition of the tree, and says what each of them saw. Never raises.
 
     Args:
-        condition: from ``condition_syntax.parse_conditions``.
+        condition: from ``config.condition_syntax.parse_conditions``.
         facts: of the instance.
         name_of: how a UID is shown (its name in the registry of PS3.6).
     """

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from dicom_node.config.scalars import Kind
 from dicom_node.errors import Problem
-from dicom_node.scalars import Kind
 
 DEEPEST = 40
 """Levels of nesting that a file may have: more is no configuration, and parsers recurse."""

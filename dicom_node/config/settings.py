@@ -1,6 +1,6 @@
-"""What ``routing.yaml`` says, as frozen values: the node's settings, its peers, its rules. ``config.py`` reads them.
+"""What ``routing.yaml`` says, as frozen values: the node's settings, its peers, its rules. ``reader.py`` reads them.
 
-The defaults stand here and nowhere else; ``config.FIELDS`` repeats each as text, and a test holds the two together.
+The defaults stand here and nowhere else; ``reader.FIELDS`` repeats each as text, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from dicom_node.conditions import Condition
-from dicom_node.scalars import workers
+from dicom_node.config.scalars import workers
 
 _UID_NAMESPACES = UUID("6f0c4f5e-1b0a-5d0e-9b3c-0d1c0a9e7c11")
 

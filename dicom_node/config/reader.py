@@ -14,13 +14,12 @@ from typing import Any, Protocol
 
 import yaml
 
-from dicom_node import dictionary, scalars
-from dicom_node.condition_syntax import parse_conditions
 from dicom_node.conditions import Equals, TagPath
-from dicom_node.contradictions import contradictions
-from dicom_node.errors import ConfigurationError
-from dicom_node.settings import Accept, NodeConfig, NodeSettings, Peer, Retry, Rule, Timeouts, namespace_of
-from dicom_node.yaml_source import (
+from dicom_node.config import dictionary, scalars
+from dicom_node.config.condition_syntax import parse_conditions
+from dicom_node.config.contradictions import contradictions
+from dicom_node.config.settings import Accept, NodeConfig, NodeSettings, Peer, Retry, Rule, Timeouts, namespace_of
+from dicom_node.config.yaml_source import (
     Field,
     Problems,
     choice,
@@ -37,19 +36,7 @@ from dicom_node.yaml_source import (
     section,
     words,
 )
-
-__all__ = [
-    "FIELDS",
-    "Accept",
-    "AlgorithmCatalogue",
-    "NodeConfig",
-    "NodeSettings",
-    "Peer",
-    "Retry",
-    "Rule",
-    "Timeouts",
-    "load_config",
-]
+from dicom_node.errors import ConfigurationError
 
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 

@@ -17,7 +17,6 @@ import re
 import re2
 import yaml
 
-from dicom_node import dictionary
 from dicom_node.conditions import (
     NUMBER_VRS,
     RANGE_VRS,
@@ -34,7 +33,8 @@ from dicom_node.conditions import (
     compiled,
     number_of,
 )
-from dicom_node.yaml_source import Problems, did_you_mean, entries, found_in, is_null, words
+from dicom_node.config import dictionary
+from dicom_node.config.yaml_source import Problems, did_you_mean, entries, found_in, is_null, words
 
 GROUPS = ("all", "any", "not")
 ASSOCIATION = ("calling_ae", "called_ae")

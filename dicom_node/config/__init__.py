@@ -1,0 +1,17 @@
+"""``routing.yaml``: what it says (``settings``), how it is read (``reader``), and what its words mean."""
+
+from dicom_node.config.reader import FIELDS, AlgorithmCatalogue, load_config
+from dicom_node.config.settings import Accept, NodeConfig, NodeSettings, Peer, Retry, Rule, Timeouts
+
+__all__ = [
+    "FIELDS",
+    "Accept",
+    "AlgorithmCatalogue",
+    "NodeConfig",
+    "NodeSettings",
+    "Peer",
+    "Retry",
+    "Rule",
+    "Timeouts",
+    "load_config",
+]
