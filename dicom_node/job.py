@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -38,8 +39,13 @@ class AnalyseWork:
 
     @property
     def key(self) -> str:
-        """The same rule on the same revision of a unit is the same work."""
-        return f"{ANALYSE}:{self.rule}:{self.unit_kind}:{self.unit_uid}:{self.revision}"
+        """The same analysis of the same instances for the same rule is the same work, whatever the revision.
+
+        A late instance that the rule does not take makes a new revision of the unit, but no second job.
+        """
+        parts = (self.rule, self.algorithm, self.options, self.unit_kind, self.unit_uid, sorted(self.instances))
+        text = json.dumps(parts, sort_keys=True, default=_plain)
+        return f"{ANALYSE}:{self.unit_uid}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

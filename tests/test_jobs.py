@@ -80,7 +80,8 @@ def test_work_comes_out_as_it_went_in(queue, put):
 def test_the_same_work_is_put_once(queue, put):
     assert put() is not None
     assert put() is None
-    assert put(revision=2) is not None
+    assert put(revision=2) is None
+    assert put(revision=2, instances=(*WORK.instances, "1.2.3.6")) is not None
     assert len(queue.list()) == 2
 
 
@@ -103,7 +104,7 @@ def test_highest_priority_first_then_the_oldest(queue, put):
 
 def test_a_revision_waits_for_the_one_before_it(queue, put):
     first = put()
-    second = put(revision=2, priority=9, predecessor_id=first)
+    second = put(revision=2, priority=9, predecessor_id=first, instances=("1.2.3.4", "1.2.3.5", "1.2.3.6"))
     job = queue.claim("analyse")
     assert job.id == first
     assert queue.claim("analyse") is None
