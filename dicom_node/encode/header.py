@@ -1,0 +1,219 @@
+"""What every result object begins with: patient, study, series, equipment, SOP common (PS3.3 C.7, C.12)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from pydicom.dataset import Dataset
+
+from dicom_node import MANUFACTURER, __version__
+from dicom_node.algorithm import AlgorithmInfo
+from dicom_node.codes import Code
+from dicom_node.encode.attributes import copy, first_value, whole_number
+from dicom_node.encode.items import concept, fit
+from dicom_node.encode.job import EncodeJob
+from dicom_node.encode.source import Lossy, Sources
+from dicom_node.encode.uids import ResultUids
+from dicom_node.result import AnalysisResult
+from dicom_node.series import FrameRef
+
+# Purposes of contributing equipment (CID 7005)
+ACQUISITION_EQUIPMENT = Code("109101", "DCM", "Acquisition Equipment")
+PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
+_SERIES_WHERE_UNNUMBERED = 9000
+_LARGEST_IS = 2**31 - 1
+_LONG_STRING = 64
+_SHORT_TEXT = 1024
+# Body parts of PS3.16 annex L that come in pairs: they need a Laterality
+_PAIRED = re.compile(
+    r"ADRENAL|ANKLE|ARM|AXILLA|BREAST|CALF|CAROTID|CLAVICLE|EAR|ELBOW|EXTREMITY|EYE|FEMUR|FINGER|FOOT|FOREARM|HAND|"
+    r"HIP|HUMERUS|JAW|KIDNEY|KNEE|LEG|LUNG|ORBIT|OVARY|PATELLA|RADIUS|RENAL|SCAPULA|SHOULDER|TESTIS|THIGH|THUMB|"
+    r"TIBIA|TOE|ULNA|WRIST"
+)
+_EQUIPMENT = (
+    "InstitutionName",
+    "InstitutionAddress",
+    "StationName",
+    "InstitutionalDepartmentName",
+    "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "SoftwareVersions",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object stands in the study: its role, its series number and the series' title."""
+
+    role: str
+    number: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all encoders of one job share."""
+
+    sources: Sources
+    info: AlgorithmInfo
+    job: EncodeJob
+    uids: ResultUids
+    statements: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: AnalysisResult, info: AlgorithmInfo, sources: Sources, job: EncodeJob) -> Context:
+        """``statements`` gathers what every object must say: the result's, the models', the sources' own."""
+        series = (instance.series_uid for instance in sources.instances.values())
+        models = (
+            f"Model {model.name} {model.version} was trained on simulated images only: research use, not validated."
+            for model in info.models
+            if model.simulated_only
+        )
+        statements = tuple(dict.fromkeys((*result.statements, *models, *sources.said)))
+        return cls(
+            sources, info, job, ResultUids.of(info, job, sources.study_uid, series, sources.instances), statements
+        )
+
+    @property
+    def moment(self) -> datetime:
+        """The job's content time on the clock of the source study (Timezone Offset From UTC, where it is said)."""
+        offset = re.fullmatch(r"([+-])(\d\d)(\d\d)", first_value(self.sources.first, "TimezoneOffsetFromUTC"))
+        if not offset:
+            return self.job.content_time
+        sign = -1 if offset[1] == "-" else 1
+        zone = timezone(sign * timedelta(hours=int(offset[2]), minutes=int(offset[3])))
+        return self.job.content_time.astimezone(zone)
+
+    def place(self, role: str, position: int, title: str) -> Place:
+        """Series number: a hundred times the source's, plus the object's position in the job."""
+        source = whole_number(self.sources.first, "SeriesNumber") or 0
+        base = source * 100 if 0 < source <= _LARGEST_IS // 100 - 1 else _SERIES_WHERE_UNNUMBERED
+        return Place(role, base + position, title)
+
+    def source_modality(self) -> str:
+        """The sources' Modality, or OT where they say none."""
+        out = Dataset()
+        copy(self.sources.first, ("Modality",), out)
+        return str(out.get("Modality") or "OT")
+
+
+def common_header(context: Context, place: Place, sop_class_uid: str, modality: str) -> Dataset:
+    """A new data set with the modules that every composite object has. Text is in UTF-8 (ISO_IR 192)."""
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    for element in context.sources.patient_and_study:
+        dataset.add(element)
+    moment = context.moment
+    date, time = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S")
+    for event in ("InstanceCreation", "Content", "Series"):
+        setattr(dataset, f"{event}Date", date)
+        setattr(dataset, f"{event}Time", time)
+    dataset.SOPClassUID = sop_class_uid
+    dataset.SOPInstanceUID = context.uids.instance(place.role, sop_class_uid)
+    dataset.SeriesInstanceUID = context.uids.series(place.role, sop_class_uid)
+    dataset.SeriesNumber = place.number
+    dataset.InstanceNumber = 1
+    dataset.Modality = modality
+    dataset.SeriesDescription = series_description(context, place.title)
+    _add_equipment(dataset, context)
+    return dataset
+
+
+def series_description(context: Context, title: str) -> str:
+    """ "<algorithm>: <title>", with the first statement where both fit in 64 characters."""
+    short = fit(f"{context.info.title}: {title}", _LONG_STRING)
+    if context.statements and len(longer := f"{short} ({context.statements[0].rstrip('.')})") <= _LONG_STRING:
+        return longer
+    return short
+
+
+def _add_equipment(dataset: Dataset, context: Context) -> None:
+    dataset.Manufacturer = MANUFACTURER
+    dataset.ManufacturerModelName = fit(context.info.name, _LONG_STRING)
+    dataset.DeviceSerialNumber = context.job.namespace.hex[:16]
+    dataset.SoftwareVersions = [
+        fit(f"dicom-node {__version__}", 64),
+        fit(f"{context.info.name} {context.info.version}", 64),
+    ]
+    dataset.DeviceUID = context.uids.device_uid()
+    contributors = [_scanner(context), _node(context)]
+    dataset.ContributingEquipmentSequence = [item for item in contributors if item is not None]
+
+
+def _scanner(context: Context) -> Dataset | None:
+    """The equipment that acquired the sources; Manufacturer is type 1, so none where the sources do not name it."""
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [concept(ACQUISITION_EQUIPMENT)]
+    copy(context.sources.first, ("Manufacturer", *_EQUIPMENT), item)
+    return item if "Manufacturer" in item else None
+
+
+def _node(context: Context) -> Dataset:
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [concept(PROCESSING_EQUIPMENT)]
+    item.Manufacturer = MANUFACTURER
+    item.ManufacturerModelName = fit(context.info.name, _LONG_STRING)
+    item.DeviceSerialNumber = context.job.namespace.hex[:16]
+    item.SoftwareVersions = [
+        fit(f"dicom-node {__version__}", 64),
+        fit(f"{context.info.name} {context.info.version}", 64),
+    ]
+    item.DeviceUID = context.uids.device_uid()
+    item.ContributionDateTime = context.moment.strftime("%Y%m%d%H%M%S%z")
+    models = "; ".join(f"model {model.name} {model.version} sha256 {model.sha256}" for model in context.info.models)
+    item.ContributionDescription = fit("; ".join(filter(None, (context.info.title, models))), _SHORT_TEXT)
+    return item
+
+
+def add_body_part(dataset: Dataset, context: Context) -> None:
+    """Body Part Examined as the source has it, and Laterality, which is required where the part may be paired.
+
+    Where the source names no body part none is invented: an empty Laterality (type 2C) says that it is not known.
+    """
+    copy(context.sources.first, ("BodyPartExamined",), dataset)
+    part = str(dataset.get("BodyPartExamined") or "")
+    if not part or _PAIRED.search(part):
+        side = first_value(context.sources.first, "Laterality")
+        dataset.Laterality = side if side in {"L", "R"} else ""
+
+
+def add_general_image(dataset: Dataset, context: Context, image_type: tuple[str, ...], description: str) -> None:
+    """General Image module (PS3.3 C.7.6.1) of a computed image: what it is, and every statement as its comment."""
+    dataset.ImageType = list(image_type)
+    dataset.PatientOrientation = ""
+    add_body_part(dataset, context)
+    text = " ".join(filter(None, (description, *context.statements)))
+    dataset.DerivationDescription = fit(text, _SHORT_TEXT)
+    if context.statements:
+        dataset.ImageComments = "\r\n".join(context.statements)
+
+
+def add_lossy(dataset: Dataset, lossy: Lossy | None) -> None:
+    """Lossy compression is inherited by all that is computed from it."""
+    if lossy is None:
+        dataset.LossyImageCompression = "00"
+        return
+    dataset.LossyImageCompression = "01"
+    dataset.LossyImageCompressionRatio = [f"{ratio:.6g}" for ratio in lossy.ratios]
+    dataset.LossyImageCompressionMethod = list(lossy.methods)
+
+
+def lossy_of(context: Context, refs: tuple[FrameRef, ...]) -> Lossy | None:
+    """The compression history of the frames that an object is computed from."""
+    return context.sources.lossy_of(refs)
+
+
+def add_pixel_description(dataset: Dataset, rows: int, columns: int, bits: int, colour: bool) -> None:
+    """Image Pixel module (PS3.3 C.7.6.3) without the pixels."""
+    dataset.SamplesPerPixel = 3 if colour else 1
+    dataset.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
+    if colour:
+        dataset.PlanarConfiguration = 0
+    dataset.Rows = rows
+    dataset.Columns = columns
+    dataset.BitsAllocated = bits
+    dataset.BitsStored = bits
+    dataset.HighBit = bits - 1
+    dataset.PixelRepresentation = 0
