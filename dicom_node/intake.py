@@ -13,6 +13,8 @@ from typing import Literal
 
 from dicom_node.database import Database
 
+AsideKind = Literal["undecodable", "conflict", "quarantined"]
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -64,7 +66,7 @@ class ReceivedInstance:
 class SetAside:
     """One row of ``set_aside``."""
 
-    kind: Literal["undecodable", "conflict", "quarantined"]
+    kind: AsideKind
     reason: str
     path: str
     size_bytes: int
@@ -156,6 +158,11 @@ def _reopen(connection: sqlite3.Connection, kind: str, uid: str, at: float) -> N
         """,
         (kind, uid, at),
     )
+
+
+def restore(connection: sqlite3.Connection, sop_instance_uid: str, size_bytes: int) -> None:
+    """The lost file of an acknowledged instance came again: same data set, perhaps with other file meta information."""
+    connection.execute("UPDATE instances SET size_bytes = ? WHERE sop_instance_uid = ?", (size_bytes, sop_instance_uid))
 
 
 def record_aside(connection: sqlite3.Connection, aside: SetAside) -> None:
