@@ -39,11 +39,12 @@ class AnalyseWork:
 
     @property
     def key(self) -> str:
-        """The same analysis of the same instances for the same rule is the same work, whatever the revision.
+        """The same algorithm with the same options on the same instances is the same work: its results have one UID.
 
-        A late instance that the rule does not take makes a new revision of the unit, but no second job.
+        So a late instance that the rule does not take makes a new revision of the unit, but no second job; nor does
+        a rule that was renamed.
         """
-        parts = (self.rule, self.algorithm, self.options, self.unit_kind, self.unit_uid, sorted(self.instances))
+        parts = (self.algorithm, self.options, self.unit_kind, self.unit_uid, sorted(self.instances))
         text = json.dumps(parts, sort_keys=True, default=_plain)
         return f"{ANALYSE}:{self.unit_uid}:{hashlib.sha256(text.encode()).hexdigest()}"
 

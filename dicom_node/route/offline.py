@@ -1,0 +1,62 @@
+"""``explain`` without a node: files in, what the rules would say of their series and studies out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dicom_node.config import NodeConfig
+from dicom_node.errors import UnreadableInstance, UsageError
+from dicom_node.route.explanation import Candidate, Explanation, explain_unit
+from dicom_node.route.headers import HeaderFacts, read_header
+from dicom_node.route.tags import SERIES_UID, SOP_INSTANCE_UID, STUDY_UID, tags_of
+
+
+def explain(paths: Sequence[Path], config: NodeConfig, calling_ae: str = "", called_ae: str = "") -> list[Explanation]:
+    """Judges the series and studies of files and folders as the node would.
+
+    What is no DICOM is listed at the end, in an Explanation of kind "files". The AE titles are those of the
+    association to imagine; "" is an unknown one.
+
+    Raises:
+        UsageError: the paths hold no file.
+    """
+    tags = tags_of(config.rules) | {SOP_INSTANCE_UID, SERIES_UID, STUDY_UID}
+    units: dict[tuple[str, str], list[Candidate]] = {}
+    unreadable: list[tuple[str, str]] = []
+    files = list(_files(paths))
+    if not files:
+        raise UsageError("there is no file in what was named: name DICOM files or folders that hold some")
+    for file in files:
+        try:
+            facts = HeaderFacts(read_header(file, tags), calling_ae, called_ae)
+            uid, series, study = (_uid(facts, tag, file) for tag in (SOP_INSTANCE_UID, SERIES_UID, STUDY_UID))
+        except UnreadableInstance as error:
+            unreadable.append((str(file), str(error).removeprefix(f"{file.name}: ")))
+            continue
+        for key in (("series", series), ("study", study)):
+            units.setdefault(key, []).append(Candidate(uid, facts))
+    studies_wanted = any(rule.group == "study" for rule in config.rules)
+    explanations = [
+        explain_unit(kind, uid, candidates, config.rules)
+        for (kind, uid), candidates in sorted(units.items())
+        if kind == "series" or studies_wanted
+    ]
+    if unreadable:
+        explanations.append(Explanation("files", "", 0, tuple(unreadable), ()))
+    return explanations
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(inner for inner in path.rglob("*") if inner.is_file())
+        else:
+            yield path
+
+
+def _uid(facts: HeaderFacts, tag: int, file: Path) -> str:
+    uid = facts.text(tag)
+    if not uid:
+        raise UnreadableInstance(f"{file.name}: is no DICOM object of a series")
+    return uid
