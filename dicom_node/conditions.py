@@ -211,7 +211,7 @@ class Trace:
         """The first condition, in the order of the file, because of which the whole failed; None where it passed."""
         if self.passed:
             return None
-        if not self.children or self.wanted != _ALL:
+        if not self.children or self.wanted != ALL_OF:
             return self
         return next(failure for child in self.children if (failure := child.first_failure()))
 
@@ -222,9 +222,9 @@ class Trace:
             yield from child.walk(depth + 1)
 
 
-_ALL = "all of"
-_ANY = "any of"
-_NEGATED_GROUP = {_ALL: "not all of", _ANY: "none of", "not all of": _ALL, "none of": _ANY}
+ALL_OF = "all of"
+ANY_OF = "any of"
+_NEGATED_GROUP = {ALL_OF: "not all of", ANY_OF: "none of", "not all of": ALL_OF, "none of": ANY_OF}
 
 
 def evaluate(condition: Condition, facts: Facts, name_of: Callable[[str], str] = str) -> Trace:
@@ -238,10 +238,10 @@ def evaluate(condition: Condition, facts: Facts, name_of: Callable[[str], str] =
     match condition:
         case AllOf(children=children):
             traces = tuple(evaluate(child, facts, name_of) for child in children)
-            return Trace(condition.line, "", _ALL, "", all(trace.passed for trace in traces), traces)
+            return Trace(condition.line, "", ALL_OF, "", all(trace.passed for trace in traces), traces)
         case AnyOf(children=children):
             traces = tuple(evaluate(child, facts, name_of) for child in children)
-            return Trace(condition.line, "", _ANY, _seen_by_each(traces), any(t.passed for t in traces), traces)
+            return Trace(condition.line, "", ANY_OF, _seen_by_each(traces), any(t.passed for t in traces), traces)
         case Not(child=child):
             return _negated(evaluate(child, facts, name_of))
         case _:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_node.conditions import Facts, Trace, evaluate
+from dicom_node.conditions import ALL_OF, Facts, Trace, evaluate
 from dicom_node.config import Rule
 from dicom_node.config.dictionary import uid_name
 
@@ -132,10 +132,13 @@ def _failure_text(failure: Trace) -> str:
 
 
 def _conditions(traces: Sequence[Trace]) -> tuple[ConditionVerdict, ...]:
-    """The trees of all instances, which have one shape, laid over each other."""
+    """The trees of all instances, which have one shape, laid over each other; an outermost "all of" goes unsaid."""
     verdicts = []
-    for nodes in zip(*(trace.walk() for trace in traces), strict=True):
+    hidden = 1 if traces and traces[0].wanted == ALL_OF else 0
+    for nodes in zip(*(trace.walk(-hidden) for trace in traces), strict=True):
         depth, first = nodes[0]
+        if depth < 0:
+            continue
         seen = Counter(trace.seen for _, trace in nodes if trace.path)
         passed = sum(trace.passed for _, trace in nodes)
         text = first.wanted if first.children else first.text
@@ -167,11 +170,11 @@ def trace_text(trace: Mapping[str, Any]) -> str:
     for unreadable in trace["unreadable"]:
         lines.append(f"  ! {unreadable['what']}: {unreadable['reason']}")
     for rule in trace["rules"]:
-        lines.extend(_rule_lines(rule, trace["instances"]))
+        lines.extend(_rule_lines(rule, trace["instances"], trace["instances"] - len(trace["unreadable"])))
     return "\n".join(lines)
 
 
-def _rule_lines(rule: Mapping[str, Any], instances: int) -> list[str]:
+def _rule_lines(rule: Mapping[str, Any], instances: int, readable: int) -> list[str]:
     head = f"{rule['rule']} (line {rule['line']})"
     if rule["matched"]:
         job = f", job {rule['job']}" if rule.get("job") is not None else ""
@@ -184,10 +187,11 @@ def _rule_lines(rule: Mapping[str, Any], instances: int) -> list[str]:
         seen = f"; saw {', '.join(condition['seen'])}" if condition["seen"] else ""
         indent = "  " * condition["depth"]
         lines.append(
-            f"      {mark} {condition['line']:>4} {indent}{condition['condition']}: {condition['passed']} passed{seen}"
+            f"      {mark} {condition['line']:>4} {indent}{condition['condition']}: "
+            f"{condition['passed']} of {readable} passed{seen}"
         )
     return lines
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 or noun == "series" else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,10 @@ _FAULTS = (
     RuntimeError,
     TypeError,
     ValueError,
-    Warning,
     struct.error,
     zlib.error,
 )
-"""What pydicom raises on broken bytes; Warning where a warning is made an error."""
+"""What pydicom raises on broken bytes."""
 
 
 def read_header(path: Path, tags: Iterable[int]) -> Dataset:
@@ -50,7 +51,8 @@ def read_header(path: Path, tags: Iterable[int]) -> Dataset:
         UnreadableInstance: there is no such file, or it is no DICOM that can be read; names the kind of fault only.
     """
     try:
-        return dcmread(path, stop_before_pixels=True, specific_tags=list(tags), force=True)
+        with _quietly():
+            return dcmread(path, stop_before_pixels=True, specific_tags=list(tags), force=True)
     except FileNotFoundError as error:
         raise UnreadableInstance(f"{path.name}: the file is missing") from error
     except _FAULTS as error:
@@ -69,6 +71,10 @@ class HeaderFacts:
         if not path.steps:
             title = self._association.get(path.text)
             return (title,) if title else None
+        with _quietly():
+            return self._values(path)
+
+    def _values(self, path: TagPath) -> tuple[Value, ...] | None:
         datasets = [self._root(path.steps[0].tag)]
         for step in path.steps[:-1]:
             datasets = [item for dataset in datasets for item in _items(dataset, step.tag)]
@@ -78,13 +84,22 @@ class HeaderFacts:
 
     def text(self, tag: int) -> str:
         """One attribute of the data set as text; "" where it is absent or empty."""
-        values = _values(self._dataset, tag)
+        with _quietly():
+            values = _values(self._dataset, tag)
         return str(values[0]) if values else ""
 
     def _root(self, tag: int) -> Dataset:
         if tag >> 16 == FILE_META_GROUP:
             return getattr(self._dataset, "file_meta", Dataset())
         return self._dataset
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """pydicom warns of the oddities that it tolerates and quotes header values: no reader of a log may see them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _items(dataset: Dataset, tag: int) -> list[Dataset]:

@@ -130,11 +130,12 @@ class Router:
         return jobs
 
 
-def _same_work(
-    explanation: Explanation, rules: Mapping[str, Rule]
-) -> dict[tuple[str, str, tuple[str, ...]], list[str]]:
+_WorkKey = tuple[str, str, tuple[str, ...]]
+
+
+def _same_work(explanation: Explanation, rules: Mapping[str, Rule]) -> dict[_WorkKey, list[str]]:
     """Matching rules by (algorithm, options, instances): those that agree are one job, sent where any of them says."""
-    grouped: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    grouped: dict[_WorkKey, list[str]] = {}
     for verdict in explanation.rules:
         if verdict.matched:
             options = json.dumps(dict(rules[verdict.rule].options), sort_keys=True)
