@@ -94,7 +94,7 @@ class Node:
         inbox, outbox = Inbox(data_dir), Outbox(data_dir)
         self.queue = Queue(self.database, clock)
         self._receiver = Receiver(config.node, self.database, inbox, clock, on_change=self._nudge)
-        self._assembler = Assembler(self.database, config.node.series_complete_after_s)
+        self._assembler = Assembler(self.database, config.node, listening_since=self._clock())
         self._router = Router(self.database, config, self.queue, inbox)
         self._supervisor = Supervisor(config, self.queue, on_change=self._wake_delivery)
         self._deliverer = Deliverer(self.database, self.queue, outbox, config, adapt_to_peer, clock)
@@ -144,7 +144,7 @@ class Node:
             log.warning("this setting takes effect at the next start: %s", problem)
         self.config = config
         self._receiver.reload(config.node)
-        self._assembler.reload(config.node.series_complete_after_s)
+        self._assembler.reload(config.node)
         self._router.reload(config)
         self._supervisor.reload(config)
         self._deliverer.reload(config)
