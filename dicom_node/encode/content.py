@@ -1,8 +1,9 @@
 """Content items of the report: coordinates, images, measurements, groups (TID 300, 1410, 1501 with highdicom).
 
 OHIF loads a report only where every measurement group owns spatial coordinates. A group that has neither a region
-nor a line gets the outline of its evidence frame: its first number is inferred from that, and where it has no number
-the outline stands in the group itself.
+nor a line gets the outline of its evidence frame, from which its first number is inferred; one without numbers gets
+the number of frames that were examined. (Coordinates in the group itself would make it a TID 1410 group among others
+that are not: PixelMed and OHIF refuse that.)
 """
 
 from __future__ import annotations
@@ -27,9 +28,8 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
-from dicom_node.codes import Code
+from dicom_node.codes import FRAME, Code
 from dicom_node.encode.header import Context
 from dicom_node.encode.items import concept, frames_by_instance, unit_concept
 from dicom_node.errors import InvalidResult
@@ -38,9 +38,9 @@ from dicom_node.result import Measurement as MeasuredValue
 from dicom_node.series import FrameRef
 
 COMMENT = Code("121106", "DCM", "Comment")
-HALF_PIXEL = (
-    0.5  # SCOORD has (0, 0) at the top-left corner of the first pixel (PS3.3 C.18.6.1.2), results at its centre
-)
+FRAMES_EXAMINED = local("FRAMES_EXAMINED", "Frames examined")
+# SCOORD has (0, 0) at the top-left corner of the first pixel (PS3.3 C.18.6.1.2), results at its centre
+HALF_PIXEL = 0.5
 
 Group = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
 
@@ -57,8 +57,11 @@ def encode_group(group: MeasurementGroup, context: Context) -> Group:
     """A measurement group: TID 1410 where it has a region, TID 1501 otherwise."""
     name = f"group {group.tracking_id!r}"
     region = None if group.region is None else _region(group.region, context, name)
+    measurements = group.measurements
+    if region is None and not measurements:
+        measurements = (MeasuredValue(FRAMES_EXAMINED, len(set(group.evidence)), FRAME),)
     outline = None
-    if region is None and not any(measurement.inferred_from for measurement in group.measurements):
+    if region is None and not any(measurement.inferred_from for measurement in measurements):
         outline = _outline(group.evidence[0], context, name)
     common = {
         "tracking_identifier": TrackingIdentifier(context.uids.tracking(group.tracking_id), group.tracking_id),
@@ -66,7 +69,11 @@ def encode_group(group: MeasurementGroup, context: Context) -> Group:
         "finding_type": concept(group.finding),
         "algorithm_id": algorithm_identification(context),
         "finding_sites": [FindingSite(concept(group.site))] if group.site else None,
-        "measurements": _measurements(group, outline, context) or None,
+        "measurements": [
+            _measurement(one, outline if first == 0 or _has_modifier(one) else None, context, group)
+            for first, one in enumerate(measurements)
+        ]
+        or None,
         "qualitative_evaluations": [
             QualitativeEvaluation(concept(one.name), concept(one.value))
             for one in group.evaluations
@@ -81,8 +88,6 @@ def encode_group(group: MeasurementGroup, context: Context) -> Group:
         encoded = MeasurementsAndQualitativeEvaluations(source_images=images, **common)
     content = encoded[0].ContentSequence
     content.extend(_text(one) for one in group.evaluations if isinstance(one.value, str))
-    if outline is not None and not group.measurements:
-        content.append(ImageRegion(outline.GraphicType, _points(outline), outline.ContentSequence[0]))
     return encoded
 
 
@@ -98,13 +103,9 @@ def algorithm_identification(context: Context) -> AlgorithmIdentification:
     )
 
 
-def _measurements(
-    group: MeasurementGroup, outline: CoordinatesForMeasurement | None, context: Context
-) -> list[Measurement]:
-    return [
-        _measurement(one, outline if first == 0 or one.method or one.derivation or one.site else None, context, group)
-        for first, one in enumerate(group.measurements)
-    ]
+def _has_modifier(measured: MeasuredValue) -> bool:
+    """OHIF leaves out a number that has content, and no coordinates among it."""
+    return bool(measured.method or measured.derivation or measured.site)
 
 
 def _measurement(
@@ -157,10 +158,6 @@ def _outline(ref: FrameRef, context: Context, asked_by: str) -> CoordinatesForMe
     right, bottom = float(instance.columns), float(instance.rows)
     points = np.array([(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom), (0.0, 0.0)])
     return CoordinatesForMeasurement(Shape.POLYLINE.value, points, _image(ref, context, asked_by))
-
-
-def _points(item: Dataset) -> NDArray[np.float64]:
-    return np.asarray(item.GraphicData, np.float64).reshape(-1, 2)
 
 
 def _evidence(refs: Sequence[FrameRef], context: Context, asked_by: str) -> list[SourceImageForMeasurementGroup]:

@@ -26,12 +26,13 @@ _SERIES_WHERE_UNNUMBERED = 9000
 _LARGEST_IS = 2**31 - 1
 _LONG_STRING = 64
 _SHORT_TEXT = 1024
-# Body parts of PS3.16 annex L that come in pairs: they need a Laterality
-_PAIRED = re.compile(
-    r"ADRENAL|ANKLE|ARM|AXILLA|BREAST|CALF|CAROTID|CLAVICLE|EAR|ELBOW|EXTREMITY|EYE|FEMUR|FINGER|FOOT|FOREARM|HAND|"
-    r"HIP|HUMERUS|JAW|KIDNEY|KNEE|LEG|LUNG|ORBIT|OVARY|PATELLA|RADIUS|RENAL|SCAPULA|SHOULDER|TESTIS|THIGH|THUMB|"
-    r"TIBIA|TOE|ULNA|WRIST"
+# Body parts that come in pairs (PS3.16 annex L): they need a Laterality
+_PAIRED_PARTS = (
+    "ADRENAL ANKLE ARM AXILLA BREAST CALF CAROTID CLAVICLE EAR ELBOW EXTREMITY EYE FEMUR FINGER FOOT "
+    "FOREARM HAND HIP HUMERUS KIDNEY KNEE LEG LUNG OVARY PATELLA RADIUS SCAPULA SHOULDER TESTIS THIGH "
+    "THUMB TIBIA TOE ULNA WRIST ZYGOMA "
 )
+_PAIRED = frozenset(_PAIRED_PARTS.split())
 _EQUIPMENT = (
     "InstitutionName",
     "InstitutionAddress",
@@ -142,6 +143,11 @@ def _add_equipment(dataset: Dataset, context: Context) -> None:
     dataset.ContributingEquipmentSequence = [item for item in contributors if item is not None]
 
 
+def _versions(context: Context) -> list[str]:
+    own = (f"{MANUFACTURER} {__version__}", f"{context.info.name} {context.info.version}")
+    return [fit(version, _LONG_STRING) for version in own]
+
+
 def _scanner(context: Context) -> Dataset | None:
     """The equipment that acquired the sources; Manufacturer is type 1, so none where the sources do not name it."""
     item = Dataset()
@@ -174,7 +180,7 @@ def add_body_part(dataset: Dataset, context: Context) -> None:
     """
     copy(context.sources.first, ("BodyPartExamined",), dataset)
     part = str(dataset.get("BodyPartExamined") or "")
-    if not part or _PAIRED.search(part):
+    if not part or part in _PAIRED:
         side = first_value(context.sources.first, "Laterality")
         dataset.Laterality = side if side in {"L", "R"} else ""
 

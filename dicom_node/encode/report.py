@@ -160,9 +160,9 @@ def _root(
 
 def _nothing_found(result: AnalysisResult, context: Context) -> MeasurementGroup:
     """ "Nothing found" as a count of 0 on the frames that were looked at, so that no viewer takes it for no answer."""
-    instances = context.sources.instances.values()
     refs = tuple(
-        FrameRef(instance.sop_class_uid, instance.sop_instance_uid, _first(instance)) for instance in instances
+        FrameRef(instance.sop_class_uid, instance.sop_instance_uid, 1 if instance.frames else None)
+        for instance in context.sources.instances.values()
     )
     return MeasurementGroup(
         tracking_id=f"{context.info.name}: nothing found",
@@ -170,10 +170,6 @@ def _nothing_found(result: AnalysisResult, context: Context) -> MeasurementGroup
         evidence=refs,
         measurements=(Measurement(FINDING_COUNT, 0, COUNT),),
     )
-
-
-def _first(instance: SourceInstance) -> int | None:
-    return 1 if instance.frames else None
 
 
 def _image_library(context: Context, siblings: Sequence[EncodedObject]) -> ContainerContentItem:

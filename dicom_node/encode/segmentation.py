@@ -124,7 +124,10 @@ def _planes(sources: Sources, refs: Sequence[FrameRef]) -> dict[FrameRef, tuple[
 
 
 class _BitPacker:
-    """Writes masks as BINARY pixel data: one bit each, least significant first, frames not aligned to bytes (PS3.5 8.1.1)."""
+    """Writes masks as BINARY pixel data: a bit each, the least significant first, frames not aligned to bytes.
+
+    PS3.5 8.1.1 and PS3.3 C.7.6.3.1.1.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

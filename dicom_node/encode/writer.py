@@ -103,7 +103,8 @@ def _write_pixels(
     length = expected + expected % 2
     if length > _LARGEST_ELEMENT:
         raise InvalidResult(
-            f"{role}: {expected} bytes of pixels do not fit one DICOM element (4 GiB at most): give fewer or smaller frames"
+            f"{role}: {expected} bytes of pixels do not fit one DICOM element (4 GiB at most): "
+            "give fewer or smaller frames"
         )
     vr = b"OW" if bits_allocated > 8 else b"OB"
     file.write(struct.pack("<HH2sHL", 0x7FE0, 0x0010, vr, 0, length))

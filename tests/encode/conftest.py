@@ -41,7 +41,7 @@ def _header(sop_class: str, uid: str, modality: str, rows: int = ROWS, columns: 
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.file_meta.MediaStorageSOPClassUID = sop_class
     ds.file_meta.MediaStorageSOPInstanceUID = uid
-    ds.SpecificCharacterSet = "ISO_IR 100"
+    ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID, ds.SOPInstanceUID = sop_class, uid
     ds.StudyInstanceUID, ds.SeriesInstanceUID = STUDY, f"{STUDY}.2"
     ds.PatientName, ds.PatientID = "Müller^Jürgen", "4711"
@@ -173,6 +173,10 @@ def segment(frames: tuple[FrameRef, ...], rows: int = ROWS, columns: int = COLUM
         if index != 1:
             masks[index, 20:25, 10 + index : 15 + index] = True
     return Segment("Bubbles", codes.SUBSTANCE, codes.CONTRAST_AGENT, ArrayPixels(masks), frames, "bubbles")
+
+
+def ramp_map() -> np.ndarray:
+    return np.linspace(0, 3.7, 63).reshape(7, 9)
 
 
 def full_result(frames: tuple[FrameRef, ...], derived: bool = True, **parts) -> AnalysisResult:
