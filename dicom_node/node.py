@@ -29,7 +29,7 @@ from dicom_node.plugins import Catalogue
 from dicom_node.receive import Receiver
 from dicom_node.route import Router
 from dicom_node.storage import Inbox, Outbox
-from dicom_node.worker import Supervisor
+from dicom_node.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
