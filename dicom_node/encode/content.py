@@ -29,7 +29,7 @@ from highdicom.sr import (
 )
 from numpy.typing import NDArray
 
-from dicom_node.codes import FRAME, Code
+from dicom_node.codes import FRAME, Code, local
 from dicom_node.encode.header import Context
 from dicom_node.encode.items import concept, frames_by_instance, unit_concept
 from dicom_node.errors import InvalidResult

@@ -23,16 +23,16 @@ from pydicom.sr.coding import Code as PydicomCode
 from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
 
 from dicom_node import MANUFACTURER
-from dicom_node.codes import COUNT, PIXEL, Code, local
+from dicom_node.codes import COUNT, FRAME, PIXEL, Code, local
 from dicom_node.encode.attributes import exact
-from dicom_node.encode.content import COMMENT, encode_group, text_item
+from dicom_node.encode.content import COMMENT, FRAMES_EXAMINED, encode_group, text_item
 from dicom_node.encode.header import Context, Place, common_header
 from dicom_node.encode.items import concept, reference, unit_concept
 from dicom_node.encode.job import EncodedObject, ObjectRef
 from dicom_node.encode.source import SourceInstance
 from dicom_node.encode.writer import write_object
 from dicom_node.errors import InvalidResult
-from dicom_node.result import AnalysisResult, Measurement, MeasurementGroup
+from dicom_node.result import AnalysisResult, Evaluation, Measurement, MeasurementGroup
 from dicom_node.series import FrameRef
 
 REPORT_SOP_CLASS = str(Comprehensive3DSRStorage)
@@ -159,16 +159,21 @@ def _root(
 
 
 def _nothing_found(result: AnalysisResult, context: Context) -> MeasurementGroup:
-    """ "Nothing found" as a count of 0 on the frames that were looked at, so that no viewer takes it for no answer."""
+    """The answer "nothing found": a count of 0 on the frames that were looked at, and the sentence that says so.
+
+    The number of frames comes first: OHIF shows a 0 as nothing at all.
+    """
     refs = tuple(
-        FrameRef(instance.sop_class_uid, instance.sop_instance_uid, 1 if instance.frames else None)
+        FrameRef(instance.sop_class_uid, instance.sop_instance_uid, number)
         for instance in context.sources.instances.values()
+        for number in (range(1, instance.frames + 1) if instance.frames else (None,))
     )
     return MeasurementGroup(
         tracking_id=f"{context.info.name}: nothing found",
         finding=NOTHING_FOUND,
         evidence=refs,
-        measurements=(Measurement(FINDING_COUNT, 0, COUNT),),
+        measurements=(Measurement(FRAMES_EXAMINED, len(refs), FRAME), Measurement(FINDING_COUNT, 0, COUNT)),
+        evaluations=(Evaluation(COMMENT, result.nothing_found or ""),),
     )
 
 
