@@ -45,7 +45,7 @@ class AnalyseWork:
         a rule that was renamed.
         """
         parts = (self.algorithm, self.options, self.unit_kind, self.unit_uid, sorted(self.instances))
-        text = json.dumps(parts, sort_keys=True, default=_plain)
+        text = json.dumps(parts, sort_keys=True, default=plain)
         return f"{ANALYSE}:{self.unit_uid}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
@@ -111,11 +111,14 @@ class ResultRow:
 
 def work_to_json(work: Work) -> str:
     """The column ``payload``."""
-    return json.dumps({field.name: getattr(work, field.name) for field in fields(work)}, sort_keys=True, default=_plain)
+    return json.dumps({field.name: getattr(work, field.name) for field in fields(work)}, sort_keys=True, default=plain)
 
 
-def _plain(value: Any) -> Any:
-    """Options come from YAML as they are: read-only mappings, and dates, which their model reads again as text."""
+def plain(value: Any) -> Any:
+    """For ``json.dumps(default=)``: options come as YAML has them.
+
+    Read-only mappings become plain ones; dates become text, which the algorithm's options read as well.
+    """
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 

@@ -84,6 +84,10 @@ class Queue:
         self._back_off = back_off
         self._holder = holder
 
+    def close(self) -> None:
+        """Closes this thread's connection, for a thread that ends."""
+        self._database.close()
+
     # Putting and claiming
 
     def put_analyse(

@@ -44,6 +44,7 @@ class ArithmeticOptions(AlgorithmOptions):
 
     factor: float = Field(default=1.0, gt=0, description="The mean is multiplied by this.")
     needs_frames: int = Field(default=1, ge=1, description="Fewer frames than this are unsuitable.")
+    wait_for: str = Field(default="", description="Path of a file: it goes on once that is there.")
 
 
 class Arithmetic:
@@ -60,6 +61,8 @@ class Arithmetic:
         if len(frames) < self._options.needs_frames:
             raise UnsuitableSeries(f"needs {self._options.needs_frames} frames; got {len(frames)}")
         progress(0.5, "adding")
+        while self._options.wait_for and not Path(self._options.wait_for).exists():
+            time.sleep(0.01)
         means = [float(np.mean(pixels)) for volume in series.volumes for _, pixels in volume.chunks(1)]
         mean = float(np.mean(means)) * self._options.factor
         group = MeasurementGroup(

@@ -1,0 +1,222 @@
+"""Files in, files out: load -> algorithm -> encode -> result.json, tables and previews.
+
+The worker calls it for a job, ``dicom-node run`` on a person's files; it knows neither queue nor node. It leaves
+
+    out/<role>.dcm ...      the result objects, each checked
+    out/<table>.csv ...     the result's tables
+    out/preview/*.png       pictures of it
+    out/result.json         last of all: where it is, the rest is whole
+    out/rejected/           only after InvalidResult: what was written until an object failed its check
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dicom_node import result_json
+from dicom_node.algorithm import Algorithm, Progress, silent
+from dicom_node.encode import EncodedObject, EncodeJob, encode_result
+from dicom_node.errors import AlgorithmFailed, DicomNodeError, InvalidResult, StorageError, UnsuitableSeries, UsageError
+from dicom_node.failure import reason
+from dicom_node.load import load_series
+from dicom_node.previews import write_previews
+from dicom_node.result import AnalysisResult
+from dicom_node.series import Series
+
+RESULT_JSON = "result.json"
+PREVIEW = "preview"
+REJECTED = "rejected"
+DISK_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+# The share of the whole that each part is shown as
+LOADED, ANALYSED = 0.1, 0.8
+
+PREFIX_AT, PREFIX = 128, b"DICM"
+BARE_BEGINNINGS = (b"\x02\x00", b"\x08\x00")  # groups 0002 and 0008, little endian: a data set without preamble
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run left in ``out``; ``content`` is that of result.json."""
+
+    objects: tuple[EncodedObject, ...]
+    previews: tuple[Path, ...]
+    result: AnalysisResult
+    content: dict[str, Any]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The result's summary."""
+        return self.content["summary"]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What loading and the algorithm noted."""
+        return tuple(self.content["notes"])
+
+    @property
+    def timings_s(self) -> dict[str, float]:
+        """load, algorithm, encode, total."""
+        return self.content["timings_s"]
+
+
+def analyse(
+    algorithm: Algorithm,
+    paths: Sequence[Path],
+    encode_job: EncodeJob,
+    out: Path,
+    scratch: Path,
+    progress: Progress = silent,
+) -> RunOutcome:
+    """Runs the algorithm on the instances in ``paths`` and leaves the results in ``out`` (see the module's page).
+
+    Raises:
+        UnsuitableSeries: the input is not for the algorithm; result.json says so too.
+        UnreadableInstance: an instance cannot be read.
+        AlgorithmFailed: the algorithm raised something else; ``__cause__`` has it.
+        InvalidResult: an object failed its check; what was written lies in ``out/rejected``.
+        StorageError: the disk refused.
+    """
+    with _disk_refusals(out):
+        making = _empty_folder(out)
+        try:
+            return _analyse(algorithm, paths, encode_job, making, scratch, progress)
+        except InvalidResult:
+            shutil.rmtree(out / REJECTED, ignore_errors=True)
+            making.rename(out / REJECTED)
+            raise
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+
+def _analyse(
+    algorithm: Algorithm, paths: Sequence[Path], encode_job: EncodeJob, making: Path, scratch: Path, progress: Progress
+) -> RunOutcome:
+    laps = _Laps()
+    series: Series | None = None
+    try:
+        progress(0.0, "loading")
+        with laps.lap("load"):
+            series = load_series(paths, scratch)
+        with laps.lap("algorithm"):
+            result = _run(algorithm, series, _within(progress, LOADED, ANALYSED))
+    except UnsuitableSeries as error:
+        content = result_json.unsuitable(algorithm.info, series, str(error), laps.timings_s())
+        result_json.write_json(content, making / RESULT_JSON)
+        _publish(making, making.parent)
+        raise
+    progress(ANALYSED, "encoding")
+    with laps.lap("encode"):
+        objects = encode_result(result, algorithm.info, paths, encode_job, making)
+        for table in result.tables:
+            result_json.write_table(table, making)
+        previews = write_previews(result, making / PREVIEW)
+    content = result_json.done(algorithm.info, series, result, objects, laps.timings_s())
+    result_json.write_json(content, making / RESULT_JSON)
+    out = making.parent
+    _publish(making, out)
+    progress(1.0, "done")
+    return RunOutcome(
+        objects=tuple(replace(entry, path=out / entry.path.name) for entry in objects),
+        previews=tuple(out / PREVIEW / path.name for path in previews),
+        result=result,
+        content=content,
+    )
+
+
+def _run(algorithm: Algorithm, series: Series, progress: Progress) -> AnalysisResult:
+    """The one call into code that may be anybody's: whatever it raises gets a name."""
+    name = f"{algorithm.info.name} {algorithm.info.version}"
+    try:
+        result = algorithm.run(series, progress)
+    except DicomNodeError:
+        raise
+    except OSError as error:
+        if error.errno in DISK_REFUSALS:
+            raise
+        raise AlgorithmFailed(f"{name} failed: {reason(error)}") from error
+    except Exception as error:
+        raise AlgorithmFailed(f"{name} failed: {reason(error)}") from error
+    if not isinstance(result, AnalysisResult):
+        raise AlgorithmFailed(f"{name} gave a {type(result).__name__}; an AnalysisResult is needed")
+    return result
+
+
+def _empty_folder(out: Path) -> Path:
+    """Where the files are made, beside their final places; an older result.json must not speak for them."""
+    making = out / ".making"
+    shutil.rmtree(making, ignore_errors=True)
+    (making / PREVIEW).mkdir(parents=True)
+    (out / RESULT_JSON).unlink(missing_ok=True)
+    return making
+
+
+def _publish(making: Path, out: Path) -> None:
+    """Moves every file to its place by a rename of its own, result.json last."""
+    (out / PREVIEW).mkdir(exist_ok=True)
+    files = [path for path in sorted(making.rglob("*")) if path.is_file()]
+    for path in sorted(files, key=lambda path: path.name == RESULT_JSON):
+        path.replace(out / path.relative_to(making))
+
+
+def _within(progress: Progress, start: float, stop: float) -> Progress:
+    """Maps a part's own 0..1 to its share of the whole."""
+    return lambda fraction, doing: progress(start + (stop - start) * min(max(fraction, 0.0), 1.0), doing)
+
+
+class _Laps:
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._laps = {"load": 0.0, "algorithm": 0.0, "encode": 0.0}
+
+    @contextmanager
+    def lap(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._laps[name] = time.perf_counter() - began
+
+    def timings_s(self) -> dict[str, float]:
+        rounded = {name: round(seconds, 4) for name, seconds in self._laps.items()}
+        return {**rounded, "total": round(time.perf_counter() - self._began, 4)}
+
+
+@contextmanager
+def _disk_refusals(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_REFUSALS:
+            raise
+        raise StorageError(f"the results of {out.name} could not be stored: {error.strerror}") from error
+
+
+def dicom_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The files named, and the DICOM files in the folders named, in order of their paths.
+
+    Raises:
+        UsageError: there is none.
+    """
+    files: dict[Path, None] = {}
+    for path in paths:
+        found = [path] if path.is_file() else (file for file in sorted(path.rglob("*")) if _looks_like_dicom(file))
+        files.update(dict.fromkeys(found))
+    if not files:
+        raise UsageError(f"no DICOM file in {', '.join(str(path) for path in paths)}")
+    return tuple(files)
+
+
+def _looks_like_dicom(path: Path) -> bool:
+    if not path.is_file() or path.name.upper() == "DICOMDIR":
+        return False
+    with path.open("rb") as file:
+        beginning = file.read(PREFIX_AT + len(PREFIX))
+    return beginning[PREFIX_AT:] == PREFIX or beginning[:2] in BARE_BEGINNINGS
