@@ -205,7 +205,10 @@ class Trace:
 
     @property
     def text(self) -> str:
-        return f"{self.path} {self.wanted}".strip()
+        """The condition in words; a group with its children."""
+        if self.children:
+            return f"{self.wanted}: {'; '.join(child.text for child in self.children)}"
+        return f"{self.path} {self.wanted}"
 
     def first_failure(self) -> Trace | None:
         """The first condition, in the order of the file, because of which the whole failed; None where it passed."""
@@ -305,10 +308,10 @@ def _tested(test: Test, values: tuple[Value, ...] | None, name_of: Callable[[str
 
 def _negated(trace: Trace) -> Trace:
     if trace.children:
-        wanted = _NEGATED_GROUP[trace.wanted]
-    else:
-        wanted = trace.wanted.removeprefix("not ") if trace.wanted.startswith("not ") else f"not {trace.wanted}"
-    return Trace(trace.line, trace.path, wanted, trace.seen, not trace.passed, trace.children)
+        wanted, seen = _NEGATED_GROUP[trace.wanted], _seen_by_each(trace.children)
+        return Trace(trace.line, "", wanted, seen, not trace.passed, trace.children)
+    wanted = trace.wanted.removeprefix("not ") if trace.wanted.startswith("not ") else f"not {trace.wanted}"
+    return Trace(trace.line, trace.path, wanted, trace.seen, not trace.passed)
 
 
 def _seen(test: Test, values: tuple[Value, ...] | None, name_of: Callable[[str], str]) -> str:

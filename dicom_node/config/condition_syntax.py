@@ -184,6 +184,11 @@ def _equals(path: TagPath, key: yaml.Node, node: yaml.Node, problems: Problems) 
     return Equals(path, tuple(wanted), shown, *_place(key))
 
 
+def _found(path: TagPath, node: yaml.Node) -> str:
+    """What a node is, for a message; a value that may identify a patient is not quoted."""
+    return "what stands here" if path.identifying and isinstance(node, yaml.ScalarNode) else found_in(node)
+
+
 def _wanted(path: TagPath, node: yaml.Node, problems: Problems) -> str | None:
     """The value to compare with, as an instance would have it; None where no instance can."""
     if not isinstance(node, yaml.ScalarNode) or is_null(node):
@@ -195,7 +200,7 @@ def _wanted(path: TagPath, node: yaml.Node, problems: Problems) -> str | None:
         number = number_of(text, vr)
         if number is None or (vr in _INTEGER_VRS and number != int(number)):
             whole = "a whole number" if vr in _INTEGER_VRS else "a number"
-            problems.add(node, f"{path.text} is {found_in(node)}: needs {whole} (its VR is {vr})")
+            problems.add(node, f"{path.text} is {_found(path, node)}: needs {whole} (its VR is {vr})")
             return None
     elif vr == "UI":
         return _uid(path, node, problems)
@@ -209,11 +214,13 @@ def _wanted(path: TagPath, node: yaml.Node, problems: Problems) -> str | None:
     elif vr == "DA":
         date = _DATE.fullmatch(text)
         if date is None:
-            problems.add(node, f"{path.text} is {text!r}: needs a date as yyyymmdd or yyyy-mm-dd")
+            problems.add(node, f"{path.text} is {_found(path, node)}: needs a date as yyyymmdd or yyyy-mm-dd")
             return None
         return "".join(date.groups())
     elif vr == "AS" and number_of(text, vr) is None:
-        problems.add(node, f"{path.text} is {text!r}: needs an age such as 045Y or 006M, or a number of years")
+        problems.add(
+            node, f"{path.text} is {_found(path, node)}: needs an age such as 045Y or 006M, or a number of years"
+        )
         return None
     return text
 
@@ -246,7 +253,8 @@ def _matches(path: TagPath, key: yaml.Node, node: yaml.Node, problems: Problems)
     except (re2.error, UnicodeEncodeError) as error:
         reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
         hint = " (look-ahead does not exist in RE2: use not)" if reason.startswith("invalid perl operator") else ""
-        problems.add(node, f"matches is no regular expression: {reason}{hint}; needs RE2 syntax")
+        told = "" if path.identifying else f": {reason}{hint}"
+        problems.add(node, f"matches is no regular expression{told}; needs RE2 syntax")
         return None
     return Matches(path, node.value, *_place(key))
 
@@ -286,5 +294,5 @@ def _bound(path: TagPath, operator: str, node: yaml.Node, problems: Problems) ->
         text = "".join(date.groups())
     number = number_of(text, path.vr)
     if number is None:
-        problems.add(node, f"{operator} is {found_in(node)}: needs a number")
+        problems.add(node, f"{operator} is {_found(path, node)}: needs a number")
     return number

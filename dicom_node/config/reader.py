@@ -71,7 +71,9 @@ def _section(fields: tuple[Field, ...], build: Callable[..., Any], key: str, mea
 
 def _read_options(node: yaml.Node, what: str, problems: Problems) -> Mapping[str, Any] | None:
     if isinstance(node, yaml.MappingNode):
-        return MappingProxyType(plain(node, problems))
+        before = len(problems.found)
+        options = plain(node, problems)
+        return MappingProxyType(options) if len(problems.found) == before else None
     problems.add(node, f"{what} is {found_in(node)}: needs the algorithm's options, each with a value")
     return None
 
@@ -287,9 +289,15 @@ def _check_algorithm(
         near = did_you_mean(name, algorithms.names())
         problems.add(_value_at(item, "run"), f"unknown algorithm {name!r}: {installed}{near}")
         return
+    written = "options" in {key.value for key, _ in item.value}
+    if written and "options" not in values:
+        return  # they are wrong as YAML already
     for path, message in algorithms.option_problems(name, values.get("options", {})):
-        place = node_at(item, ["options", *path])
-        problems.add(place, f"option {'.'.join(map(str, path)) or 'set'} of {name}: {message}")
+        if path:
+            told = f"option {'.'.join(map(str, path))} of {name}: {message}"
+            problems.add(node_at(item, ["options", *path]), told)
+        else:
+            problems.add(_value_at(item, "run"), message)
 
 
 def _check_unlike(rule: Rule, others: list[Rule], item: yaml.Node, problems: Problems) -> None:
