@@ -6,8 +6,8 @@ distribution that offers them, and once that folder is on ``sys.path`` they are 
 
 from __future__ import annotations
 
+import errno
 import os
-import signal
 import time
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -19,7 +19,7 @@ from dicom_node.algorithm import AlgorithmInfo, AlgorithmOptions, Models, Progre
 from dicom_node.codes import COUNT, NO_UNITS, local
 from dicom_node.errors import UnsuitableSeries
 from dicom_node.result import AnalysisResult, Measurement, MeasurementGroup, Picture, Table
-from dicom_node.series import ArrayPixels, Series
+from dicom_node.series import ArrayPixels, FrameRef, Series
 
 MIB = 1 << 20
 
@@ -88,33 +88,46 @@ class Arithmetic:
 class MisbehavingOptions(AlgorithmOptions):
     """In which way to misbehave."""
 
-    how: Literal["hang", "eat memory", "exit", "kill itself", "raise", "call progress for ever"] = Field(
-        default="raise", description="What it does instead of answering."
-    )
+    how: Literal[
+        "hang", "call progress for ever", "eat memory", "exit", "raise", "find the disk full", "point elsewhere"
+    ] = Field(default="raise", description="What it does instead of answering.")
 
 
 class Misbehaving:
-    """Never answers: hangs, eats memory, ends its own process, or raises."""
+    """Never answers: hangs, eats memory, ends its own process, raises, or gives a result that cannot be encoded."""
 
     info = AlgorithmInfo(name="fake_misbehaving", version="1.0", title="Never answers (for tests)")
 
     def __init__(self, options: MisbehavingOptions) -> None:
         self._how = options.how
 
-    def run(self, series: Series, progress: Progress = silent) -> NoReturn:
+    def run(self, series: Series, progress: Progress = silent) -> AnalysisResult:
         """Does what the option ``how`` says."""
         progress(0.1, self._how)
         if self._how == "eat memory":
             _eat_memory()
         if self._how == "exit":
             os._exit(3)
-        if self._how == "kill itself":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self._how == "find the disk full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/where")
+        if self._how == "point elsewhere":
+            return _pointing_elsewhere(series)
         while self._how != "raise":
             time.sleep(0.01)
             if self._how == "call progress for ever":
                 progress(0.5, self._how)
         raise ValueError(f"patient {series.attributes.get('PatientAge')} is too much for me")
+
+
+def _pointing_elsewhere(series: Series) -> AnalysisResult:
+    """A good picture, and a finding on an instance that is none of the sources."""
+    frame = series.frames[0].ref
+    stranger = FrameRef(frame.sop_class_uid, "1.2.3.4.5.6")
+    return AnalysisResult(
+        summary={},
+        groups=(MeasurementGroup("it", local("TEST", "Test finding"), (stranger,)),),
+        pictures=(Picture("Black", ArrayPixels(np.zeros((1, 16, 16, 3), np.uint8)), (frame,), role="black"),),
+    )
 
 
 def _eat_memory() -> NoReturn:

@@ -125,6 +125,7 @@ def test_a_job_becomes_files_rows_and_a_delivery(site):
     wrong = site.put(options={"factor": -1})
     unknown = site.put(algorithm="fake_nothing")
     lost = site.put(instances=("1.2.3.4.5",))
+    invalid = site.put("fake_misbehaving", options={"how": "point elsewhere"})
     with site.supervised() as supervisor:
         until(lambda: not site.queue.list(kind="analyse", states=("waiting", "running")), "all jobs ended")
         scratch = site.data_dir / "scratch" / str(supervisor.pids()[0])
@@ -154,6 +155,12 @@ def test_a_job_becomes_files_rows_and_a_delivery(site):
     assert "factor: input should be greater than 0; got -1" in site.queue.get(wrong).error
     assert "fake_nothing" in site.queue.get(unknown).error
     assert "send the series again" in site.queue.get(lost).error
+    # a result that failed its check is kept aside and never sent
+    assert (site.queue.get(invalid).state, site.queue.get(invalid).error_class) == ("failed", "InvalidResult")
+    (aside,) = site.database.query("SELECT * FROM set_aside")
+    assert (aside["kind"], f"black.dcm of job {invalid}" in aside["reason"]) == ("quarantined", True)
+    assert pydicom.dcmread(site.data_dir / aside["path"]).SOPInstanceUID == aside["sop_instance_uid"]
+    assert site.queue.list(kind="deliver", parent_id=invalid) == ()
     assert sorted(path.name for path in (site.data_dir / "outbox").iterdir()) == sorted(map(str, (first, revision)))
     assert list((site.data_dir / "scratch").iterdir()) == []
 
@@ -166,8 +173,12 @@ def test_jobs_that_go_wrong_are_parked_or_fail_and_others_go_on(site):
     works = site.put()
     with site.supervised(workers=2):
         until(lambda: not site.queue.list(kind="analyse", states=("waiting", "running")), "all jobs ended")
-    for job_id, told in [(hangs, "the limit of rule 'rule 1' is 0.5 s"), (eats, "the limit of rule 'rule 2' is 0.68 GiB"),
-                         (exits, "its worker ended with exit code 3")]:  # fmt: skip
+    told_of = {
+        hangs: "the limit of rule 'rule 1' is 0.5 s",
+        eats: "the limit of rule 'rule 2' is 0.68 GiB",
+        exits: "its worker ended with exit code 3",
+    }
+    for job_id, told in told_of.items():
         job = site.queue.get(job_id)
         assert (job.state, job.kills) == ("parked", 2)
         assert told in job.error
