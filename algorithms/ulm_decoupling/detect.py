@@ -1,0 +1,186 @@
+"""Finds the bubbles of each frame, taking overlapping ones apart: seeds, joint fit, residual, splitting.
+
+The seeds may come from the first decoupling (US 12390196 B2); what follows (joint fit of all bubbles, search in
+what the fit leaves over, splitting of bubbles that are too bright to be one) is this project's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames, fit_emitters, isolated
+from algorithms.ulm_decoupling.measure import SpaceDecoupling, decouple_space
+from algorithms.ulm_decoupling.scene import PEAK_SIGMAS_OF_NOISE, SIGMA_OF_MAD, Scene, peaks
+
+Seeds = Literal["decoupled", "intensity"]
+"""Where bubbles are first looked for: maxima of S_G (first decoupling) or of S_R (the frames as they are)."""
+
+Subpixel = Literal["joint_fit", "centroid"]
+"""How positions get finer than a pixel: all bubbles fitted together, or each one's centre of intensity."""
+
+RESIDUAL_ROUNDS = 2
+SPLIT_APART_SIGMAS = 0.9  # start of each half from the middle
+SPLIT_BRIGHTER = 1.3  # than the typical bubble, at least
+SPLIT_SMALLEST_HALF = 0.45  # of the typical bubble
+SPLIT_RESIDUAL = 0.8  # what two bubbles may leave over, relative to what one leaves
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """How bubbles are found in a frame.
+
+    Attributes:
+        seeds: ``decoupled`` or ``intensity``.
+        subpixel: ``joint_fit`` or ``centroid``.
+        min_relative_amplitude: weaker maxima than this part of a bright bubble are not bubbles.
+        residual_relative_amplitude: what the fit leaves over is a bubble from this part of a bright one on.
+        min_fluctuation: a seed is dropped where the second decoupling never rises above this part of its S_G
+            value, because nothing moves there (needs the fluctuation map).
+    """
+
+    seeds: Seeds = "decoupled"
+    subpixel: Subpixel = "joint_fit"
+    min_relative_amplitude: float = 0.25
+    residual_relative_amplitude: float = 0.35
+    min_fluctuation: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("seeds", self.seeds, get_args(Seeds)),
+            ("subpixel", self.subpixel, get_args(Subpixel)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} {value!r} is unknown; choose one of: {', '.join(allowed)}")
+        for name in ("min_relative_amplitude", "residual_relative_amplitude", "min_fluctuation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 0 and below 1; got {getattr(self, name):g}")
+
+
+def detect(
+    frames: np.ndarray,
+    scene: Scene,
+    options: DetectOptions,
+    space: SpaceDecoupling,
+    fluctuation: np.ndarray | None = None,
+) -> Emitters:
+    """Bubbles of some frames of a sequence.
+
+    Args:
+        frames: (n, rows, columns), S_R.
+        scene: what ``survey`` measured on the whole sequence.
+        options: how.
+        space: the first decoupling, for its seeds.
+        fluctuation: (rows, columns) largest magnitude of S_S at each pixel, or None to keep every seed.
+
+    Returns:
+        Emitters, frame numbers counted from ``frames[0]``.
+    """
+    if scene.bright == 0:
+        return Emitters.empty()
+    image = scene.image(frames)
+    seeds = _seeds(frames, image, scene, options, space, fluctuation)
+    if options.subpixel == "centroid":
+        return _centroids(image, seeds)
+    least = options.min_relative_amplitude * scene.bright
+    found = fit_emitters(image, seeds)
+    for _ in range(RESIDUAL_ROUNDS):
+        threshold = max(PEAK_SIGMAS_OF_NOISE * scene.noise, options.residual_relative_amplitude * scene.bright)
+        left = scene.emitters(*peaks(image.without(found), threshold, scene.point_spread))
+        if len(left) == 0:
+            break
+        found = fit_emitters(image, found.joined(left), steps=8)
+        found = found[found.amplitude > least]
+    return _split(image, found)
+
+
+def _seeds(
+    frames: np.ndarray,
+    image: PaddedFrames,
+    scene: Scene,
+    options: DetectOptions,
+    space: SpaceDecoupling,
+    fluctuation: np.ndarray | None,
+) -> Emitters:
+    moving = image.frames
+    least = max(options.min_relative_amplitude * scene.bright, PEAK_SIGMAS_OF_NOISE * scene.noise)
+    if options.seeds == "intensity":
+        seeds = scene.emitters(*peaks(moving, least, scene.point_spread))
+        return seeds
+    decoupled = decouple_space(
+        frames, threshold=space.threshold, distance=space.distance, block_px=space.block_px, threads=1
+    )
+    frame, x, y, weight = peaks(decoupled, 0.0, scene.point_spread)
+    keep = moving[frame, y, x] > least
+    if fluctuation is not None:
+        keep &= fluctuation[y, x] >= options.min_fluctuation * weight
+    return scene.emitters(frame[keep], x[keep], y[keep], moving[frame, y, x][keep])
+
+
+def _centroids(image: PaddedFrames, seeds: Emitters) -> Emitters:
+    """Centre of intensity of the patch around each maximum, above half of the maximum's rim noise."""
+    patches, u_x, u_y = image.patches(seeds)
+    weight = np.maximum(patches, 0.0)
+    total = np.maximum(weight.sum((1, 2)), 1e-9)
+    shift_x = (weight.sum(1) * u_x).sum(1) / total * seeds.sigma_x_px
+    shift_y = (weight.sum(2) * u_y).sum(1) / total * seeds.sigma_y_px
+    return replace(seeds, x_px=seeds.x_px + shift_x, y_px=seeds.y_px + shift_y)
+
+
+def local_residual(image: PaddedFrames, model: Emitters, at: Emitters) -> np.ndarray:
+    """(len(at),) what the model leaves over around each emitter, relative to the emitter's own energy."""
+    image.restore_saturated(model)
+    rest = PaddedFrames(image.without(model), (image.reach_x, image.reach_y))
+    patches, u_x, u_y = rest.patches(at)
+    window = np.exp(-0.25 * u_y**2)[:, :, None] * np.exp(-0.25 * u_x**2)[:, None, :]
+    energy = np.pi * at.sigma_x_px * at.sigma_y_px * at.amplitude**2
+    return (patches**2 * window).sum((1, 2)) / energy
+
+
+def _split(image: PaddedFrames, found: Emitters) -> Emitters:
+    """Replaces bubbles that are too bright to be one by two, where two explain the image clearly better."""
+    alone = isolated(found)
+    if alone.sum() < 3:
+        return found
+    log_amplitude = np.log(found.amplitude[alone])
+    middle = np.median(log_amplitude)
+    spread = SIGMA_OF_MAD * np.median(np.abs(log_amplitude - middle))
+    typical = float(np.exp(middle))
+    doubtful = found.amplitude > typical * max(SPLIT_BRIGHTER, float(np.exp(2 * spread)))
+    if not doubtful.any():
+        return found
+    one, rest = found[doubtful], found[~doubtful]
+    n = len(one)
+    shift_x, shift_y = _long_axis(image, one)
+    halves = [
+        replace(
+            one,
+            x_px=np.clip(one.x_px + sign * shift_x, 0, image.columns - 1),
+            y_px=np.clip(one.y_px + sign * shift_y, 0, image.rows - 1),
+            amplitude=0.6 * one.amplitude,
+        )
+        for sign in (1, -1)
+    ]
+    both = fit_emitters(image, halves[0].joined(halves[1]).joined(rest), steps=15)
+    first, second = both[np.arange(n)], both[np.arange(n, 2 * n)]
+    better = local_residual(image, both, one) < SPLIT_RESIDUAL * local_residual(image, found, one)
+    smaller, larger = np.minimum(first.amplitude, second.amplitude), np.maximum(first.amplitude, second.amplitude)
+    accepted = better & (smaller > SPLIT_SMALLEST_HALF * typical) & (larger < one.amplitude)
+    found = rest.joined(one[~accepted]).joined(first[accepted]).joined(second[accepted])
+    return fit_emitters(image, found, steps=6)
+
+
+def _long_axis(image: PaddedFrames, e: Emitters) -> tuple[np.ndarray, np.ndarray]:
+    """Shift (x, y) in pixels along the axis in which each blob is longest, from second moments in sigmas."""
+    patches, u_x, u_y = image.patches(e)
+    weight = patches * np.exp(-0.5 * u_y**2)[:, :, None] * np.exp(-0.5 * u_x**2)[:, None, :]
+    xx = (weight.sum(1) * u_x**2).sum(1)
+    yy = (weight.sum(2) * u_y**2).sum(1)
+    xy = np.einsum("nyx,ny,nx->n", weight, u_y, u_x)
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
+    return (
+        SPLIT_APART_SIGMAS * np.cos(angle) * e.sigma_x_px,
+        SPLIT_APART_SIGMAS * np.sin(angle) * e.sigma_y_px,
+    )

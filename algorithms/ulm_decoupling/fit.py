@@ -1,0 +1,267 @@
+"""Joint least squares of all bubbles of all frames: positions and amplitudes of Gaussians that may overlap.
+
+Overlapping bubbles are fitted together, so that none of them is dragged towards its neighbour. The normal
+equations need no rendered image: inner products between two Gaussians, and between their derivatives, are
+known in closed form, so one Gauss-Newton step costs one look at a small patch per bubble and one sparse solve
+for the whole sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import cg
+from scipy.spatial import cKDTree
+
+REACH_SIGMAS = 3.0  # half side of the patches
+NEIGHBOUR_SIGMAS = 4.5  # farther apart, two bubbles share less than 1 % (exp(-4.5^2 / 4))
+DAMPING = 0.01  # Levenberg-Marquardt, relative to the diagonal
+MAX_STEP_SIGMAS = 0.5
+MIN_AMPLITUDE = 1e-3
+
+
+@dataclass(frozen=True)
+class Emitters:
+    """Bubbles of a sequence, one array entry each.
+
+    Attributes:
+        frame: (n,) int, frame number from 0.
+        x_px: (n,) column of the centre; pixel centres lie at integers.
+        y_px: (n,) row of the centre.
+        amplitude: (n,) grey value above the background at the centre.
+        sigma_x_px: (n,) standard deviation of the Gaussian along the columns.
+        sigma_y_px: (n,) along the rows.
+    """
+
+    frame: np.ndarray
+    x_px: np.ndarray
+    y_px: np.ndarray
+    amplitude: np.ndarray
+    sigma_x_px: np.ndarray
+    sigma_y_px: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __getitem__(self, which: np.ndarray) -> Emitters:
+        return Emitters(**{name: values[which] for name, values in vars(self).items()})
+
+    def joined(self, other: Emitters) -> Emitters:
+        """Both sets, this one first."""
+        return Emitters(**{k: np.concatenate([v, getattr(other, k)]) for k, v in vars(self).items()})
+
+    @staticmethod
+    def empty() -> Emitters:
+        """No bubbles."""
+        return Emitters(np.empty(0, dtype=np.intp), *(np.empty(0) for _ in range(5)))
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is known of each bubble before looking at its frame (from its track), and how much it counts.
+
+    Weights are relative to the bubble's own evidence in the image: 0 leaves the fit alone.
+    """
+
+    x_px: np.ndarray
+    y_px: np.ndarray
+    amplitude: np.ndarray
+    position_weight: np.ndarray
+    amplitude_weight: np.ndarray
+
+
+class PaddedFrames:
+    """Background-free frames with a rim of zeros, so that every patch exists."""
+
+    def __init__(self, frames: np.ndarray, reach_px: tuple[int, int], saturated: np.ndarray | None = None) -> None:
+        """``frames``: (N, rows, columns) float32; ``reach_px``: (x, y) half sides of the patches.
+
+        ``saturated``: (N, rows, columns) bool, pixels at the top of the grey scale: at least that bright.
+        """
+        self.n_frames, self.rows, self.columns = frames.shape
+        self.reach_x, self.reach_y = reach_px
+        rim = ((0, 0), (self.reach_y, self.reach_y), (self.reach_x, self.reach_x))
+        self.padded = np.pad(frames, rim)
+        clipped = None if saturated is None or not saturated.any() else np.pad(saturated, rim)
+        self._clipped = clipped
+        self._at_top = None if clipped is None else self.padded[clipped]
+
+    def patches(self, e: Emitters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Patches (n, 2 reach_y + 1, 2 reach_x + 1) around the nearest pixels, and offsets in sigmas along x, y."""
+        index, u_x, u_y = self._where(e)
+        return self.padded.reshape(-1)[index], u_x, u_y
+
+    def restore_saturated(self, e: Emitters) -> None:
+        """Gives saturated pixels the model's value where it is higher: they say "at least", no more."""
+        if self._clipped is None:
+            return
+        index, u_x, u_y = self._where(e)
+        touched = self._clipped.reshape(-1)[index].any(axis=(1, 2))
+        drawn = self._draw(e[touched], index[touched], u_x[touched], u_y[touched])
+        self.padded[self._clipped] = np.maximum(self._at_top, drawn[self._clipped])
+
+    def without(self, e: Emitters) -> np.ndarray:
+        """(N, rows, columns) float32: the frames minus the emitters' Gaussians."""
+        return self._inside(self.padded - self._draw(e, *self._where(e)))
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(N, rows, columns) float32: the frames without their rim."""
+        return self._inside(self.padded)
+
+    def _inside(self, padded: np.ndarray) -> np.ndarray:
+        return padded[:, self.reach_y : self.reach_y + self.rows, self.reach_x : self.reach_x + self.columns]
+
+    def _draw(self, e: Emitters, index: np.ndarray, u_x: np.ndarray, u_y: np.ndarray) -> np.ndarray:
+        model = (e.amplitude[:, None] * _bell(u_y))[:, :, None] * _bell(u_x)[:, None, :]
+        drawn = np.bincount(index.ravel(), weights=model.ravel(), minlength=self.padded.size)
+        return drawn.reshape(self.padded.shape).astype(np.float32)
+
+    def _where(self, e: Emitters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        column, row = np.rint(e.x_px).astype(np.intp), np.rint(e.y_px).astype(np.intp)
+        over_x, over_y = np.arange(-self.reach_x, self.reach_x + 1), np.arange(-self.reach_y, self.reach_y + 1)
+        u_x = (over_x - (e.x_px - column)[:, None]) / e.sigma_x_px[:, None]
+        u_y = (over_y - (e.y_px - row)[:, None]) / e.sigma_y_px[:, None]
+        _, height, width = self.padded.shape
+        first = (e.frame.astype(np.intp) * height + row) * width + column
+        inside = np.arange(len(over_y))[:, None] * width + np.arange(len(over_x))
+        return first[:, None, None] + inside, u_x, u_y
+
+
+def fit_emitters(
+    image: PaddedFrames, start: Emitters, expectation: Expectation | None = None, steps: int = 10
+) -> Emitters:
+    """Gauss-Newton from ``start``: the same bubbles with better positions and amplitudes; widths are kept."""
+    e = start
+    for _ in range(steps if len(e) else 0):
+        image.restore_saturated(e)
+        e = _step(image, e, expectation)
+    return e
+
+
+def isolated(e: Emitters, distance_sigmas: float = NEIGHBOUR_SIGMAS) -> np.ndarray:
+    """(n,) bool: no other bubble of the frame within that distance."""
+    alone = np.ones(len(e), dtype=bool)
+    alone[near_pairs(e, distance_sigmas).ravel()] = False
+    return alone
+
+
+def measured_widths(image: PaddedFrames, e: Emitters) -> tuple[np.ndarray, np.ndarray]:
+    """Own standard deviations (x, y) of each bubble, from second moments under its Gaussian as window.
+
+    A Gaussian times its window has variance v with 1/v = 1/sigma^2 + 1/window^2. Only meaningful for isolated
+    bubbles; NaN where the moments make no Gaussian.
+    """
+    patches, u_x, u_y = image.patches(e)
+    g_x, g_y = _bell(u_x), _bell(u_y)
+    profile_x = np.einsum("nyx,ny->nx", patches, g_y) * g_x
+    profile_y = np.einsum("nyx,nx->ny", patches, g_x) * g_y
+    widths = []
+    for profile, u, window in ((profile_x, u_x, e.sigma_x_px), (profile_y, u_y, e.sigma_y_px)):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = (profile * u**2).sum(1) / profile.sum(1)
+            ratio = 1 / (1 / variance - 1)
+            widths.append(np.where((variance > 0) & (variance < 1), np.sqrt(np.abs(ratio)) * window, np.nan))
+    return widths[0], widths[1]
+
+
+def _bell(u: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * u**2)
+
+
+def near_pairs(e: Emitters, distance_sigmas: float) -> np.ndarray:
+    """(pairs, 2) indices of bubbles of the same frame that are that near."""
+    if len(e) < 2:
+        return np.empty((0, 2), dtype=np.intp)
+    scale_x, scale_y = np.median(e.sigma_x_px), np.median(e.sigma_y_px)
+    apart = 10 * distance_sigmas  # frames are set so far apart that they never meet
+    points = np.column_stack([e.x_px / scale_x, e.y_px / scale_y, e.frame * apart])
+    return cKDTree(points).query_pairs(distance_sigmas, output_type="ndarray")
+
+
+def _step(image: PaddedFrames, e: Emitters, expectation: Expectation | None) -> Emitters:
+    n = len(e)
+    norm = np.sqrt(np.pi * e.sigma_x_px * e.sigma_y_px)  # of a Gaussian of peak 1
+    strength = e.amplitude * norm
+    pairs = near_pairs(e, NEIGHBOUR_SIGMAS)
+    i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
+    blocks = _pair_blocks(e, i, j)
+    gradient = _evidence(image, e) / norm[:, None]
+    gradient[:, 0] -= strength
+    for k in range(3):
+        gradient[:, k] -= np.bincount(i, weights=blocks[:, k, 0] * strength[j], minlength=n)
+    diagonal = np.tile([1.0, 0.5, 0.5], (n, 1)) * (1 + DAMPING)
+    if expectation is not None:
+        _add_expectation(expectation, e, strength, norm, diagonal, gradient)
+    change = _solve(diagonal, blocks, i, j, gradient)
+    strength = np.maximum(strength + change[:, 0], MIN_AMPLITUDE * norm)
+    move = np.clip(change[:, 1:] / strength[:, None], -MAX_STEP_SIGMAS, MAX_STEP_SIGMAS)
+    return replace(
+        e,
+        amplitude=strength / norm,
+        x_px=np.clip(e.x_px + move[:, 0] * e.sigma_x_px, -0.5, image.columns - 0.5001),
+        y_px=np.clip(e.y_px + move[:, 1] * e.sigma_y_px, -0.5, image.rows - 0.5001),
+    )
+
+
+def _evidence(image: PaddedFrames, e: Emitters) -> np.ndarray:
+    """(n, 3): inner products of the image with each Gaussian and its two derivatives (per sigma)."""
+    patches, u_x, u_y = image.patches(e)
+    g_x, g_y = _bell(u_x), _bell(u_y)
+    along_y = np.matmul(patches, np.stack([g_x, g_x * u_x], axis=2))
+    return np.column_stack([
+        (along_y[:, :, 0] * g_y).sum(1), (along_y[:, :, 1] * g_y).sum(1), (along_y[:, :, 0] * g_y * u_y).sum(1)
+    ])  # fmt: skip
+
+
+def _pair_blocks(e: Emitters, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """(pairs, 3, 3): inner products of (Gaussian, d/dx, d/dy) of bubble i with those of bubble j, unit norm."""
+    value, first_i, first_j, second = [], [], [], []
+    for centre, sigma in ((e.x_px, e.sigma_x_px), (e.y_px, e.sigma_y_px)):
+        s_i, s_j, d = sigma[i], sigma[j], centre[j] - centre[i]
+        total = s_i**2 + s_j**2
+        value.append(np.sqrt(2 * s_i * s_j / total) * np.exp(-(d**2) / (2 * total)))
+        first_i.append(s_i * d / total)
+        first_j.append(-s_j * d / total)
+        second.append(s_i * s_j * (1 / total - d**2 / total**2))
+    (ix, iy), (jx, jy) = first_i, first_j
+    one = np.ones_like(ix)
+    rows = [[one, jx, jy], [ix, second[0], ix * jy], [iy, iy * jx, second[1]]]
+    return np.array(rows).transpose(2, 0, 1) * (value[0] * value[1])[:, None, None]
+
+
+def _add_expectation(
+    x: Expectation, e: Emitters, strength: np.ndarray, norm: np.ndarray, diagonal: np.ndarray, gradient: np.ndarray
+) -> None:
+    diagonal[:, 0] += x.amplitude_weight
+    gradient[:, 0] += x.amplitude_weight * (x.amplitude * norm - strength)
+    for k, (known, now, sigma) in enumerate(((x.x_px, e.x_px, e.sigma_x_px), (x.y_px, e.y_px, e.sigma_y_px)), start=1):
+        diagonal[:, k] += x.position_weight
+        gradient[:, k] += x.position_weight * strength * (known - now) / sigma
+
+
+def _solve(diagonal: np.ndarray, blocks: np.ndarray, i: np.ndarray, j: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Conjugate gradients on the sparse normal equations; bubbles without neighbours need no more than a division."""
+    n = len(diagonal)
+    change = gradient / diagonal
+    coupled = np.unique(i)
+    if len(coupled) == 0:
+        return change
+    place = np.full(n, -1)
+    place[coupled] = np.arange(len(coupled))
+    row = (3 * place[i])[:, None, None] + np.arange(3)[:, None] + np.zeros((1, 1, 3), dtype=np.intp)
+    column = (3 * place[j])[:, None, None] + np.arange(3) + np.zeros((1, 3, 1), dtype=np.intp)
+    size = 3 * len(coupled)
+    along = np.arange(size)
+    matrix = sparse.csr_matrix(
+        (
+            np.concatenate([blocks.ravel(), diagonal[coupled].ravel()]),
+            (np.concatenate([row.ravel(), along]), np.concatenate([column.ravel(), along])),
+        ),
+        shape=(size, size),
+    )
+    solved, _ = cg(matrix, gradient[coupled].ravel(), x0=change[coupled].ravel(), rtol=1e-3, maxiter=40)
+    change[coupled] = solved.reshape(-1, 3)
+    return change
