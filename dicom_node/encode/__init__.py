@@ -20,6 +20,7 @@ from pathlib import Path
 from pydicom.config import disable_value_validation
 
 from dicom_node.algorithm import AlgorithmInfo
+from dicom_node.encode.check import Expectation, check_objects
 from dicom_node.encode.header import Context
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef
 from dicom_node.encode.key_objects import encode_key_frames
@@ -28,9 +29,12 @@ from dicom_node.encode.report import encode_report
 from dicom_node.encode.secondary_capture import encode_map, encode_picture
 from dicom_node.encode.segmentation import by_picture_size, encode_segmentation
 from dicom_node.encode.source import read_sources
+from dicom_node.errors import InvalidResult
 from dicom_node.result import AnalysisResult
 
 __all__ = ["REPORT_ROLE", "EncodeJob", "EncodedObject", "ObjectRef", "encode_result"]
+
+_OWN_ROLES = (REPORT_ROLE, "segmentation", "key_objects")
 
 
 def encode_result(
@@ -48,10 +52,18 @@ def encode_result(
         # Sources may hold anything; what leaves is judged by check.py, value by value
         warnings.simplefilter("ignore")
         context = Context.of(result, info, read_sources(sources), job)
+        _check_roles(result)
         objects, remarks = _encode_parts(result, context, folder)
         place = context.place(REPORT_ROLE, 1, "report")
         objects.append(encode_report(result, context, place, objects, remarks, folder))
+        check_objects(objects, Expectation.of(context.sources, job.predecessor))
     return tuple(objects)
+
+
+def _check_roles(result: AnalysisResult) -> None:
+    for part in (*result.pictures, *result.maps, *result.derived):
+        if part.role.startswith(_OWN_ROLES):
+            raise InvalidResult(f"role {part.role!r} is the encoders' own ({', '.join(_OWN_ROLES)}): give another name")
 
 
 def _encode_parts(result: AnalysisResult, context: Context, folder: Path) -> tuple[list[EncodedObject], list[str]]:

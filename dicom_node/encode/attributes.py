@@ -34,7 +34,7 @@ IDENTIFIERS = frozenset(
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, OverflowError, LookupError)
 
 _MULTI_LINE = frozenset({"LT", "ST", "UT"})
-_TEXT = frozenset(
+TEXT_VRS = frozenset(
     {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
 )
 _NUMBERS = frozenset({"US", "SS", "UL", "SL", "FD", "FL"})
@@ -86,7 +86,7 @@ def clean(header: Dataset, keyword: str) -> DataElement | None:
     vr = dictionary_VR(keyword)
     if vr in _NUMBERS:
         return _clean_number(header, keyword, vr)
-    if vr not in _TEXT:
+    if vr not in TEXT_VRS:
         return None
     keep = _CONTROLS_OF_TEXT if vr in _MULTI_LINE else frozenset()
     values = tuple(_without_controls(value, keep) for value in values_of(header, keyword))
