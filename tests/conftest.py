@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -40,3 +48,83 @@ def needs_shared():
         return path
 
     return need
+
+
+@dataclass(frozen=True)
+class Orthanc:
+    """A running Orthanc: AE title ORTHANC, stores for anybody, checks that it is called by its own AE title."""
+
+    dicom_port: int
+    rest_port: int
+
+    def rest(self, path: str) -> object:
+        """GET of its REST interface, JSON decoded."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.rest_port}{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def sop_instance_uids(self) -> set[str]:
+        """What it has stored."""
+        return {instance["MainDicomTags"]["SOPInstanceUID"] for instance in self.rest("/instances?expand")}
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture
+def orthanc(needs_program, tmp_path: Path) -> Iterator[Orthanc]:
+    """Orthanc from Debian on free ports, with its storage in the test's own folder; stopped afterwards."""
+    program = needs_program("/usr/sbin/Orthanc")
+    dicom_port, rest_port = _free_ports(2)
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    settings = {
+        "Name": "dicom-node tests",
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "storage"),
+        "Plugins": [],
+        "DicomAet": "ORTHANC",
+        "DicomPort": dicom_port,
+        "DicomCheckCalledAet": True,
+        "DicomAlwaysAllowEcho": True,
+        "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowFind": True,
+        "HttpPort": rest_port,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "OverwriteInstances": True,
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=subprocess.STDOUT)
+    try:
+        server = Orthanc(dicom_port, rest_port)
+        _wait_for(server, process, folder / "log.txt")
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(server: Orthanc, process: subprocess.Popen, log: Path) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            pytest.fail(f"Orthanc ended with {process.returncode}:\n{log.read_text(errors='replace')[-2000:]}")
+        try:
+            server.rest("/system")
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("Orthanc did not answer within 30 s")

@@ -1,0 +1,105 @@
+"""A node's memory with the results of one analyse job in it, ready to be delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from dicom_node.config import NodeConfig, NodeSettings, Peer, Retry
+from dicom_node.database import Database
+from dicom_node.deliver import Deliverer, Outgoing
+from dicom_node.jobs import ANALYSE, AnalyseWork, Job, Queue, ResultRow
+from dicom_node.storage import Outbox
+
+
+def result_file(path: Path, sop_class_uid: str, uid: str, syntax: str = ExplicitVRLittleEndian) -> Path:
+    """A small part-10 file of any class, with 8 x 8 pixels."""
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class_uid, uid
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    dataset.PatientID, dataset.Modality = "P1", "OT"
+    dataset.Rows = dataset.Columns = 8
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
+    dataset.PixelData = np.arange(64, dtype=np.uint8).tobytes()
+    dataset["PixelData"].VR = "OB"
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if syntax != ExplicitVRLittleEndian:
+        dataset.compress(syntax, generate_instance_uid=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def never_needed(objects: Sequence[Outgoing], accepted: Container[str], folder: Path) -> NoReturn:
+    """The ``adapt`` of tests whose peers take everything."""
+    raise AssertionError("this peer takes everything: nothing was to be adapted")
+
+
+@dataclass
+class World:
+    """The parts that a delivery meets, with a clock that the test sets."""
+
+    data_dir: Path
+    now: float = 1_000_000.0
+    peers: dict[str, Peer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.database = Database(self.data_dir / "node.db")
+        self.queue = Queue(self.database, lambda: self.now)
+        self.outbox = Outbox(self.data_dir)
+
+    def add_peer(self, name: str, port: int, **changes: object) -> None:
+        settings: dict = {"ae_title": "ARCHIVE", "timeout_s": 5.0, "retry": Retry(10.0, 2.0, 600.0, 1000.0), **changes}
+        self.peers[name] = Peer(name, host="127.0.0.1", port=port, **settings)
+
+    def results(self, *objects: tuple[str, str, str], syntax: str = ExplicitVRLittleEndian) -> tuple[Job, ...]:
+        """Finishes an analyse job with these (role, SOP class, UID); returns the deliver jobs, one per peer."""
+        work = AnalyseWork(
+            "rule", "algorithm", {}, "series", f"1.2.{len(self.queue.list())}", 1, ("1.2.3.4.5",),
+            tuple(self.peers), 60.0, 512, "",
+        )  # fmt: skip
+        with self.database.transaction() as connection:
+            self.queue.put_analyse(connection, work)
+        job = self.queue.claim(ANALYSE)
+        rows = []
+        for role, sop_class, uid in objects:
+            path = result_file(self.outbox.folder / str(job.id) / f"{uid}.dcm", sop_class, uid, syntax)
+            relative = path.relative_to(self.data_dir).as_posix()
+            rows.append(ResultRow(uid, role, sop_class, syntax, relative, path.stat().st_size, "0" * 64))
+        self.queue.finish(job, rows)
+        return tuple(reversed(self.queue.list(parent_id=job.id)))
+
+    def deliverer(self, adapt: Callable = never_needed) -> Deliverer:
+        settings = NodeSettings(data_dir=self.data_dir)
+        config = NodeConfig(settings, self.peers, (), self.data_dir / "routing.yaml")
+        return Deliverer(self.database, self.queue, self.outbox, config, adapt, lambda: self.now)
+
+    def rows(self, job: Job) -> dict[str, dict]:
+        """The job's deliveries by UID."""
+        found = self.database.query("SELECT * FROM deliveries WHERE job_id = ? ORDER BY rowid", (job.id,))
+        return {row["sop_instance_uid"]: dict(row) for row in found}
+
+    def states(self, job: Job) -> dict[str, str]:
+        return {uid: row["state"] for uid, row in self.rows(job).items()}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    folder = tmp_path / "node"
+    folder.mkdir()
+    return World(folder)
+
+
+@pytest.fixture
+def make_file() -> Callable[..., Path]:
+    """``result_file``, for tests that make further objects."""
+    return result_file
