@@ -183,22 +183,27 @@ def sha256_of_dataset(path: Path) -> str:
 
 
 def dataset_offset(file: BinaryIO) -> int:
-    """Where the data set of a part-10 file begins (PS3.10 section 7.1: always Explicit VR Little Endian before it)."""
+    """Where the data set of a part-10 file begins (PS3.10 section 7.1: always Explicit VR Little Endian before it).
+
+    That is where the elements of group 0002 end. A data set that was set aside may itself begin with that group, so the
+    group length decides where it falls between two elements; writers that get it wrong are common enough.
+    """
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     if file.read(PREAMBLE_BYTES + len(PREFIX))[PREAMBLE_BYTES:] != PREFIX:
         return 0
-    offset = PREAMBLE_BYTES + len(PREFIX)
-    while len(header := file.read(8)) == 8:
-        group, _, vr, length = struct.unpack("<HH2sH", header)
+    offset, declared_end = PREAMBLE_BYTES + len(PREFIX), -1
+    while offset != declared_end and len(header := file.read(12)) >= 8:
+        group, element, vr, length = struct.unpack("<HH2sH", header[:8])
         if group != FILE_META_GROUP:
             break
-        offset += 8
-        if vr in LONG_VRS:
-            (length,) = struct.unpack("<L", file.read(4).ljust(4, b"\0"))
-            offset += 4
-        offset += length
+        long_form = vr in LONG_VRS
+        (value,) = struct.unpack("<L", header[8:].ljust(4, b"\0"))
+        offset += 12 + value if long_form else 8 + length
+        if element == 0:
+            declared_end = offset + value
         file.seek(offset)
-    return offset
+    return min(offset, size)
 
 
 def _move_durably(source: Path, target: Path) -> None:

@@ -130,6 +130,8 @@ class StreamingProvider(DIMSEServiceProvider):
                     self._take_command(context_id, value)
                 elif self._message is not None and self.arriving is not None:
                     self._take_data(value, self._message, self.arriving)
+                elif self.message is None:
+                    raise ValueError("a fragment of a data set without a command before it")
                 else:
                     self._other_bytes += len(value)
                     if self._other_bytes > MAX_OTHER_MESSAGE_BYTES:

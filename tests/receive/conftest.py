@@ -1,0 +1,177 @@
+"""A receiver on loopback, and a sender that puts bytes on the wire as they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.presentation import build_context
+
+from dicom_node.config import NodeSettings
+from dicom_node.database import Database
+from dicom_node.receive import Receiver
+from dicom_node.storage import Inbox
+from dicom_node.testing import FakeClock
+
+MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
+VERIFICATION = "1.2.840.10008.1.1"
+
+
+def mr_instance(number: int = 1, series: str = "1.2.3.4", **values: Any) -> Dataset:
+    """A small MR image; keywords add or replace attributes, None leaves one out."""
+    dataset = Dataset()
+    dataset.SOPClassUID = MR_IMAGE_STORAGE
+    dataset.SOPInstanceUID = f"{series}.{number}"
+    dataset.StudyInstanceUID = "1.2.3"
+    dataset.SeriesInstanceUID = series
+    dataset.Modality = "MR"
+    dataset.PatientID = "SECRET-ID"
+    dataset.InstanceNumber = number
+    for keyword, value in values.items():
+        if value is None:
+            delattr(dataset, keyword)
+        else:
+            setattr(dataset, keyword, value)
+    return dataset
+
+
+def encoded(dataset: Dataset, implicit: bool = False, little: bool = True) -> bytes:
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
+    write_dataset(buffer, dataset)
+    return buffer.getvalue()
+
+
+@dataclass
+class Sender:
+    """One association that sends raw data sets."""
+
+    port: int
+    syntax: str = ExplicitVRLittleEndian
+    classes: tuple[str, ...] = (MR_IMAGE_STORAGE,)
+    contexts: Sequence[tuple[str, str]] = ()  # (class, transfer syntax), in place of the two above
+    calling: str = "MODALITY"
+    called: str = "DICOM_NODE"
+    association: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        ae = AE(self.calling)
+        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 20
+        pairs = self.contexts or [(uid, self.syntax) for uid in self.classes]
+        contexts = [build_context(uid, [syntax]) for uid, syntax in pairs] + [build_context(VERIFICATION)]
+        self.association = ae.associate("127.0.0.1", self.port, contexts, ae_title=self.called)
+
+    def accepts(self, sop_class: str, syntax: str) -> bool:
+        return bool(self._contexts(sop_class, syntax))
+
+    def _contexts(self, sop_class: str, syntax: str) -> list[Any]:
+        accepted = self.association.accepted_contexts
+        return [c for c in accepted if c.abstract_syntax == sop_class and c.transfer_syntax == [syntax]]
+
+    def send(
+        self,
+        data: bytes,
+        sop_class: str = MR_IMAGE_STORAGE,
+        sop_instance: str = "1.2.3.4.1",
+        syntax: str | None = None,
+    ) -> Dataset:
+        """The response; empty where the association broke."""
+        request = C_STORE()
+        request.MessageID, request.Priority = 1, 2
+        request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = sop_class, sop_instance
+        request.DataSet = BytesIO(data)
+        (context,) = self._contexts(sop_class, syntax or self.syntax)
+        # pynetdicom's own loop must not take the answer away: the same pause that send_c_store makes
+        self.association._reactor_checkpoint.clear()
+        while not self.association._is_paused:
+            time.sleep(0.0001)
+        self.association.dimse.send_msg(request, context.context_id)
+        if not data:  # pynetdicom then sends no fragment at all, not even the last one
+            last = P_DATA()
+            last.presentation_data_value_list = [[context.context_id, b"\x02"]]
+            self.association.dul.send_pdu(last)
+        _, answer = self.association.dimse.get_msg(block=True)
+        self.association._reactor_checkpoint.set()
+        response = Dataset()
+        if answer is not None:
+            response.Status = answer.Status
+            response.ErrorComment = answer.ErrorComment or ""
+        return response
+
+    def store(self, dataset: Dataset) -> int:
+        return self.send(encoded(dataset), dataset.SOPClassUID, dataset.SOPInstanceUID).Status
+
+    def echo(self) -> bool:
+        return self.association.send_c_echo().get("Status") == 0
+
+    def release(self) -> None:
+        self.association.release()
+
+
+@dataclass
+class Reception:
+    """A running receiver with what it works on."""
+
+    receiver: Receiver
+    settings: NodeSettings
+    database: Database
+    inbox: Inbox
+    clock: FakeClock
+    senders: list[Sender] = field(default_factory=list)
+
+    def sender(self, **options: Any) -> Sender:
+        self.senders.append(Sender(self.receiver.port, **options))
+        return self.senders[-1]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return [dict(row) for row in self.database.query(f"SELECT * FROM {table}")]
+
+    def closed(self) -> list[dict[str, Any]]:
+        """The associations, when all of them have ended: the last row is written just after the peer hears of it."""
+        self.receiver.stop()
+        return self.rows("associations")
+
+
+@pytest.fixture
+def reception(tmp_path: Path) -> Iterator[Callable[..., Reception]]:
+    """A function: settings -> a receiver that listens on a free port of loopback."""
+    running: list[Reception] = []
+
+    def start(data_dir: Path = tmp_path, **settings: Any) -> Reception:
+        data_dir.mkdir(exist_ok=True)
+        chosen = replace(NodeSettings(port=0, data_dir=data_dir, min_free_mib=1), **settings)
+        database, inbox, clock = Database(data_dir / "node.db"), Inbox(data_dir), FakeClock()
+        receiver = Receiver(chosen, database, inbox, clock, on_change=lambda: None)
+        receiver.start()
+        running.append(Reception(receiver, chosen, database, inbox, clock))
+        return running[-1]
+
+    yield start
+    for one in running:
+        for sender in one.senders:
+            if sender.association.is_established:
+                sender.association.abort()
+        one.receiver.stop()
+        one.database.close()
+
+
+@pytest.fixture
+def mr() -> Callable[..., Dataset]:
+    return mr_instance
+
+
+@pytest.fixture
+def encode() -> Callable[..., bytes]:
+    return encoded

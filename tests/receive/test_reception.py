@@ -1,0 +1,306 @@
+"""Reception over loopback: what is promised, refused, set aside, and what the rows say of it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import socket
+import struct
+import subprocess
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pydicom
+import pytest
+from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
+
+from dicom_node import IMPLEMENTATION_CLASS_UID
+from dicom_node.config import Accept
+from dicom_node.intake import read_promises
+from dicom_node.receive import stream
+from dicom_node.storage import sha256_of_dataset
+
+pytestmark = pytest.mark.loopback
+
+SUCCESS, DUPLICATE, OUT_OF_RESOURCES, MISMATCH, CANNOT_UNDERSTAND = 0x0000, 0x0111, 0xA700, 0xA900, 0xC000
+
+
+def test_an_instance_is_a_file_a_row_and_two_open_units(reception, mr, encode):
+    node = reception()
+    sender = node.sender()
+    assert sender.store(mr(ImagesInAcquisition=20, AcquisitionNumber=3)) == SUCCESS
+    sender.release()
+
+    (row,) = node.rows("instances")
+    path = node.inbox.data_dir / row["path"]
+    data = encode(mr(ImagesInAcquisition=20, AcquisitionNumber=3))
+    assert row["sha256"] == hashlib.sha256(data).hexdigest() == sha256_of_dataset(path)
+    assert path.read_bytes().endswith(data)
+    assert row["size_bytes"] == path.stat().st_size
+    assert (row["calling_ae"], row["called_ae"], row["excluded"]) == ("MODALITY", "DICOM_NODE", None)
+    assert [(p.count, p.source, p.part) for p in read_promises(row["expected"])] == [
+        (20, "ImagesInAcquisition", "acquisition 3")
+    ]
+    assert [(u["kind"], u["uid"], u["state"], u["revision"]) for u in node.rows("units")] == [
+        ("series", "1.2.3.4", "open", 0),
+        ("study", "1.2.3", "open", 0),
+    ]
+    meta = pydicom.filereader.read_file_meta_info(path)
+    assert meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
+    assert (meta.SourceApplicationEntityTitle, meta.ReceivingApplicationEntityTitle) == ("MODALITY", "DICOM_NODE")
+    assert pydicom.dcmread(path).SOPInstanceUID == "1.2.3.4.1"
+
+    (association,) = node.closed()
+    assert (association["closed_how"], row["association_id"]) == ("released", association["id"])
+    assert list(node.inbox.incoming.iterdir()) == []
+
+
+def test_the_same_bytes_again_are_success_and_change_nothing(reception, mr):
+    node = reception()
+    assert node.sender().store(mr()) == SUCCESS
+    before = node.rows("instances"), node.rows("units")
+    node.clock.advance(5)
+    assert node.sender(calling="ARCHIVE").store(mr()) == SUCCESS
+    assert (node.rows("instances"), node.rows("units")) == before
+    assert node.rows("set_aside") == []
+
+
+def test_other_bytes_under_a_known_uid_are_refused_kept_aside_and_counted(reception, mr):
+    node = reception()
+    sender = node.sender()
+    assert sender.store(mr()) == SUCCESS
+    (first,) = node.rows("instances")
+    for _ in range(2):
+        assert sender.store(mr(InstanceNumber=99)) == DUPLICATE
+    assert node.rows("instances") == [first]
+    assert pydicom.dcmread(node.inbox.data_dir / first["path"]).InstanceNumber == 1
+    (aside,) = node.rows("set_aside")
+    assert (aside["kind"], aside["times_seen"], aside["sop_instance_uid"]) == ("conflict", 2, "1.2.3.4.1")
+    assert pydicom.dcmread(node.inbox.data_dir / aside["path"]).InstanceNumber == 99
+
+
+def test_a_lost_file_is_whole_again_when_its_instance_comes_again(reception, mr):
+    node = reception()
+    sender = node.sender()
+    sender.store(mr())
+    (row,) = node.rows("instances")
+    path = node.inbox.data_dir / row["path"]
+    path.unlink()
+    assert node.sender(calling="A_LONG_AE_TITLE").store(mr()) == SUCCESS
+    (row,) = node.rows("instances")
+    assert path.stat().st_size == row["size_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "status", "words"),
+    [
+        ({"StudyInstanceUID": None}, {}, CANNOT_UNDERSTAND, "no Study Instance UID"),
+        ({"SeriesInstanceUID": None}, {}, CANNOT_UNDERSTAND, "no Series Instance UID"),
+        (
+            {},
+            {"sop_instance": "1.2.9"},
+            MISMATCH,
+            "is 1.2.3.4.1, but the C-STORE request says 1.2.9",
+        ),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}, {}, MISMATCH, "its SOP Class UID is"),
+    ],
+)
+def test_what_cannot_be_used_is_answered_and_set_aside_with_the_reason(
+    reception, mr, encode, change, asked, status, words
+):
+    node = reception()
+    sender = node.sender()
+    data = encode(mr(**change))
+    assert sender.send(data, **asked).Status == status
+    assert sender.store(mr(2)) == SUCCESS, "the association goes on"
+    (aside,) = node.rows("set_aside")
+    assert aside["kind"] == "undecodable"
+    assert words in aside["reason"]
+    assert (node.inbox.data_dir / aside["path"]).read_bytes().endswith(data)
+    assert "SECRET" not in aside["reason"]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"Manufacturer": "dicom-node"}, "own output: its Manufacturer is dicom-node"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.34"}, "no image: Comprehensive 3D SR Storage"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, "no image: Segmentation Storage"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.104.1"}, "no image: Encapsulated PDF Storage"),
+        ({"Manufacturer": "dicom-node simulator"}, None),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.6"}, None),  # ultrasound, retired
+    ],
+)
+def test_own_output_and_objects_without_image_are_kept_but_open_no_unit(reception, mr, values, reason):
+    node = reception()
+    instance = mr(**values)
+    assert node.sender(classes=(instance.SOPClassUID,)).store(instance) == SUCCESS
+    (row,) = node.rows("instances")
+    assert row["excluded"] == reason
+    assert len(node.rows("units")) == (0 if reason else 2)
+
+
+def test_own_output_is_known_by_contributing_equipment_and_by_its_uid(reception, mr):
+    node = reception()
+    equipment = [pydicom.Dataset(), pydicom.Dataset()]
+    equipment[0].Manufacturer, equipment[1].Manufacturer = "Scanner maker", "dicom-node"
+    with node.database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO jobs (id, kind, key, state, created_at, payload) VALUES (7, 'analyse', 'k', 'done', 0, '{}')"
+        )
+        connection.execute("INSERT INTO results VALUES ('1.2.3.4.2', 7, 'report', '1', '1', 'p', 1, 's')")
+    sender = node.sender()
+    sender.store(mr(1, ContributingEquipmentSequence=equipment))
+    sender.store(mr(2))
+    assert [row["excluded"] for row in node.rows("instances")] == [
+        "own output: dicom-node is among its Contributing Equipment",
+        "own output: a result of job 7",
+    ]
+
+
+def test_private_unknown_and_compressed_are_taken_as_they_come(reception, mr, encode):
+    node = reception()
+    private = "1.3.12.2.1107.5.9.1"  # Siemens CSA non-image
+    assert node.sender(classes=(private,)).store(mr(1, SOPClassUID=private)) == SUCCESS
+    assert (
+        node.sender(classes=("1.2.840.10008.5.1.4.1.1.999",)).store(mr(2, SOPClassUID="1.2.840.10008.5.1.4.1.1.999"))
+        == SUCCESS
+    )
+    assert node.sender(syntax=JPEGBaseline8Bit).store(mr(3)) == SUCCESS
+    implicit = node.sender(syntax=ImplicitVRLittleEndian).send(encode(mr(4), implicit=True), sop_instance="1.2.3.4.4")
+    assert implicit.Status == SUCCESS
+    assert [row["transfer_syntax_uid"] for row in node.rows("instances")[2:]] == [
+        JPEGBaseline8Bit,
+        ImplicitVRLittleEndian,
+    ]
+
+
+def test_a_query_class_is_not_taken_for_storage(reception):
+    sender = reception().sender(classes=("1.2.840.10008.5.1.4.1.2.2.1",))
+    assert [context.abstract_syntax for context in sender.association.accepted_contexts] == ["1.2.840.10008.1.1"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "reason"),
+    [
+        (Accept(calling_ae=("CT1",)), (1, 1, 3)),
+        (Accept(called_ae=("OTHER",)), (1, 1, 7)),
+        (Accept(networks=(ip_network("10.0.0.0/8"),)), (1, 1, 1)),
+    ],
+)
+def test_who_is_not_welcome_is_rejected_with_the_reason_of_the_standard(reception, accept, reason):
+    node = reception(accept=accept)
+    association = node.sender().association
+    assert association.is_rejected
+    answer = association.acceptor.primitive
+    assert (answer.result, answer.result_source, answer.diagnostic) == reason
+    assert node.rows("associations") == []
+
+
+def test_a_reload_restricts_new_associations_and_leaves_open_ones(reception, mr):
+    node = reception(accept=Accept(networks=(ip_network("127.0.0.0/8"),), calling_ae=("MODALITY",)))
+    before = node.sender()
+    node.receiver.reload(replace(node.settings, accept=Accept(calling_ae=("CT1",))))
+    assert node.sender().association.is_rejected
+    assert before.store(mr()) == SUCCESS
+    assert node.sender(calling="CT1").echo()
+
+
+def test_more_associations_than_allowed_are_rejected_for_now(reception):
+    node = reception(max_associations=1)
+    first = node.sender()
+    answer = node.sender().association.acceptor.primitive
+    assert (answer.result, answer.result_source, answer.diagnostic) == (2, 3, 2)  # transient, local limit exceeded
+    assert first.echo()
+
+
+def test_too_little_free_space_is_out_of_resources_and_loses_nothing(reception, mr, monkeypatch):
+    node = reception()
+    sender = node.sender()
+    monkeypatch.setattr(stream, "free_bytes", lambda path: 0)
+    assert sender.store(mr()) == OUT_OF_RESOURCES
+    assert list(node.inbox.incoming.iterdir()) == []
+    monkeypatch.undo()
+    assert sender.store(mr()) == SUCCESS
+
+
+def test_a_disk_that_fills_while_a_data_set_arrives_is_answered(reception, mr, encode, monkeypatch):
+    node = reception()
+    sender = node.sender()
+    real_write = os.write
+
+    def full(descriptor, data):
+        if len(data) > 1000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real_write(descriptor, data)
+
+    monkeypatch.setattr(stream.os, "write", full)
+    response = sender.send(encode(mr()) + bytes(300_000))
+    assert (response.Status, response.ErrorComment) == (OUT_OF_RESOURCES, "the disk refused: No space left on device")
+    monkeypatch.undo()
+    assert list(node.inbox.incoming.iterdir()) == []
+    assert sender.store(mr()) == SUCCESS
+
+
+def test_a_transfer_that_breaks_off_leaves_nothing(reception, mr, encode):
+    node = reception()
+    sender = node.sender()
+    assert sender.store(mr(1)) == SUCCESS
+    wire = sender.association.dul.socket.socket
+    context = next(c for c in sender.association.accepted_contexts if c.abstract_syntax != "1.2.840.10008.1.1")
+    command = bytes.fromhex("00000000040000005600000000000200") + b"\x1a\x00\x00\x001.2.840.10008.5.1.4.1.1.4\x00"
+    command += struct.pack("<HHLH", 0, 0x100, 2, 1) + struct.pack("<HHLH", 0, 0x110, 2, 5)
+    command += struct.pack("<HHLH", 0, 0x700, 2, 0) + struct.pack("<HHLH", 0, 0x800, 2, 1)
+    command += struct.pack("<HHL", 0, 0x1000, 10) + b"1.2.3.4.2\x00"
+    for control, fragment in ((3, command), (0, encode(mr(2)))):
+        value = struct.pack(">LBB", len(fragment) + 2, context.context_id, control) + fragment
+        wire.sendall(struct.pack(">BBL", 4, 0, len(value)) + value)
+    wire.shutdown(socket.SHUT_RDWR)
+    assert [row["closed_how"] for row in node.closed()] == ["aborted"]
+    assert len(node.rows("instances")) == 1
+    assert list(node.inbox.incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x04\x00" + struct.pack(">L", 0xFFFFFFF0),  # a PDU of 4 GiB
+        b"\x04\x00" + struct.pack(">L", 10) + struct.pack(">LBB", 6, 1, 3) + b"junk",  # a command set that is none
+        b"\x04\x00" + struct.pack(">L", 10) + struct.pack(">LBB", 6, 77, 0) + b"junk",  # a context never agreed
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_garbage_on_the_wire_ends_its_association_and_no_other(reception, mr, garbage):
+    node = reception()
+    other, broken = node.sender(), node.sender()
+    broken.association.dul.socket.socket.sendall(garbage)
+    broken.association.dul.join(10)
+    assert other.store(mr()) == SUCCESS
+    assert node.sender().echo()
+
+
+def test_uids_never_become_paths(reception, mr, encode):
+    node = reception()
+    data = encode(mr()).replace(b"1.2.3.4.1\0", b"../../etc\0")
+    assert node.sender().send(data).Status == CANNOT_UNDERSTAND
+    (aside,) = node.rows("set_aside")
+    assert "is not a UID" in aside["reason"]
+    names = {path.name for path in node.inbox.data_dir.rglob("*") if path.is_file()}
+    assert all(name.startswith("node.") or len(name) == 68 for name in names)
+
+
+def test_storescu_of_dcmtk_sends_and_is_heard(reception, mr, tmp_path, needs_program):
+    storescu, echoscu = needs_program("/usr/bin/storescu"), needs_program("/usr/bin/echoscu")
+    node = reception(tmp_path / "node")
+    port = str(node.receiver.port)
+    subprocess.run([echoscu, "-aec", "ANY", "127.0.0.1", port], check=True, timeout=20)
+    for number in (1, 2, 3):
+        instance = mr(number)
+        instance.file_meta = pydicom.dataset.FileMetaDataset()
+        instance.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+        instance.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    files = [str(tmp_path / f"{number}.dcm") for number in (1, 2, 3)]
+    subprocess.run([storescu, "127.0.0.1", port, *files], check=True, timeout=20, env={"TCP_NODELAY": "1"})
+    assert [row["sop_instance_uid"] for row in node.rows("instances")] == ["1.2.3.4.1", "1.2.3.4.2", "1.2.3.4.3"]
+    assert [row["closed_how"] for row in node.closed()] == ["released"]
