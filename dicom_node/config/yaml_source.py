@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -276,11 +276,3 @@ def node_at(node: yaml.Node, path: Sequence[str | int]) -> yaml.Node:
         else:
             return place
     return place
-
-
-def as_sections(fields: Mapping[str, Sequence[Field]]) -> dict[str, tuple[tuple[str, str, str, str], ...]]:
-    """Section -> (key, allowed, default, meaning) of each field: what the routing reference lists."""
-    return {
-        name: tuple((field.key, field.allowed, field.default or "", field.meaning) for field in group)
-        for name, group in fields.items()
-    }
