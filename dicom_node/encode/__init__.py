@@ -21,6 +21,7 @@ from pydicom.config import disable_value_validation
 
 from dicom_node.algorithm import AlgorithmInfo
 from dicom_node.encode.check import Expectation, check_objects
+from dicom_node.encode.fallback import Adapted, adapt_to_peer
 from dicom_node.encode.header import Context
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef
 from dicom_node.encode.key_objects import encode_key_frames
@@ -29,10 +30,20 @@ from dicom_node.encode.report import encode_report
 from dicom_node.encode.secondary_capture import encode_map, encode_picture
 from dicom_node.encode.segmentation import by_picture_size, encode_segmentation
 from dicom_node.encode.source import read_sources
+from dicom_node.encode.uids import DEFAULT_NAMESPACE
 from dicom_node.errors import InvalidResult
 from dicom_node.result import AnalysisResult
 
-__all__ = ["REPORT_ROLE", "EncodeJob", "EncodedObject", "ObjectRef", "encode_result"]
+__all__ = [
+    "DEFAULT_NAMESPACE",
+    "REPORT_ROLE",
+    "Adapted",
+    "EncodeJob",
+    "EncodedObject",
+    "ObjectRef",
+    "adapt_to_peer",
+    "encode_result",
+]
 
 _OWN_ROLES = (REPORT_ROLE, "segmentation", "key_objects")
 

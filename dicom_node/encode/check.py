@@ -29,7 +29,7 @@ from pydicom.valuerep import validate_value
 from dicom_node.encode.attributes import IDENTIFIERS, TEXT_VRS, UNREADABLE, values_of
 from dicom_node.encode.iod import missing_attributes
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, ObjectRef
-from dicom_node.encode.source import Sources
+from dicom_node.encode.source import PATIENT, STUDY, Sources
 from dicom_node.encode.writer import pixel_bytes
 from dicom_node.errors import InvalidResult
 
@@ -46,7 +46,7 @@ _TRACKING_UID = "112040"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An instance that references may lead to."""
+    """An instance that references may lead to; series "" and frames ``None`` where nothing says which."""
 
     sop_class_uid: str
     series_uid: str
@@ -79,6 +79,33 @@ class Expectation:
         planes = {one.plane.frame_of_reference_uid for one in sources.instances.values() if one.plane}
         uids = {sources.study_uid, *known, *(one.series_uid for one in known.values()), *planes}
         return cls(MappingProxyType(values), MappingProxyType(known), frozenset(filter(None, uids)))
+
+    @classmethod
+    def of_checked(cls, objects: Iterable[EncodedObject], renamed: Mapping[str, Known]) -> Expectation:
+        """From objects that passed once: what is made of them refers to nothing else, ``renamed`` excepted."""
+        values: dict[str, tuple[str, ...]] = {}
+        known: dict[str, Known] = dict(renamed)
+        foreign: set[str] = set()
+        for one in objects:
+            dataset, _ = read_without_pixels(one.path)
+            keywords = (keyword for keyword in (*PATIENT, *STUDY) if keyword in dataset)
+            values = values or {keyword: values_of(dataset, keyword) for keyword in keywords}
+            _gather(dataset, known, foreign)
+        return cls(MappingProxyType(values), MappingProxyType(known), frozenset(foreign))
+
+
+def _gather(item: Dataset, known: dict[str, Known], foreign: set[str], series_uid: str = "") -> None:
+    """Every instance that is referred to below ``item``, with its series where the reference stands under one."""
+    if "ReferencedSOPInstanceUID" in item:
+        uid = str(item.ReferencedSOPInstanceUID)
+        if uid not in known or series_uid:
+            known[uid] = Known(str(item.ReferencedSOPClassUID), series_uid, None)
+    for element in item:
+        if element.VR == "UI":
+            foreign.update(values_of(item, element.keyword))
+        elif element.VR == "SQ":
+            for child in element.value:
+                _gather(child, known, foreign, str(child.get("SeriesInstanceUID", series_uid)))
 
 
 def check_objects(objects: Sequence[EncodedObject], expected: Expectation) -> None:
@@ -209,7 +236,7 @@ class _Walk:
             return
         if str(item.get("ReferencedSOPClassUID", "")) != known.sop_class_uid:
             yield f"{where}ReferencedSOPClassUID is not the SOP class of {uid}"
-        if series_uid and series_uid != known.series_uid:
+        if series_uid and known.series_uid and series_uid != known.series_uid:
             yield f"{where}: {uid} is not in series {series_uid}"
         numbers = values_of(item, "ReferencedFrameNumber")
         if numbers and known.frames is not None and max(map(int, numbers)) > known.frames:

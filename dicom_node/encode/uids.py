@@ -17,6 +17,9 @@ from dicom_node.encode.job import EncodeJob
 # UUIDv5 of the DNS name "dicom-node": the space of the replacement UIDs
 _PROJECT = UUID("27cfca3d-c1f8-5978-b6f8-e81ec32d7835")
 
+# Where results are made without a node, and so without its namespace (`dicom-node run`)
+DEFAULT_NAMESPACE = uuid5(_PROJECT, "run")
+
 
 def _uid(namespace: UUID, *parts: object) -> str:
     name = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)

@@ -1,0 +1,238 @@
+"""The same results for a peer that does not take every SOP class.
+
+    Comprehensive 3D SR     -> Comprehensive SR -> Enhanced SR      (same content: coordinates are 2-D)
+    Ultrasound Multi-frame  -> Multi-frame Grayscale Byte Secondary Capture
+    Multi-frame True Color Secondary Capture -> Secondary Capture of the first frame
+    anything else           -> left out, with the reason
+
+What is rewritten gets UIDs of its own, the same at every attempt. The report refers to what is really sent; since that
+changes its content it is another document with another UID, also where it keeps its SOP class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EnhancedSRStorage,
+    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+    SecondaryCaptureImageStorage,
+    UltrasoundMultiFrameImageStorage,
+)
+
+from dicom_node.encode.attributes import exact
+from dicom_node.encode.check import Expectation, Known, PixelElement, check_objects, read_without_pixels
+from dicom_node.encode.items import fit
+from dicom_node.encode.job import REPORT_ROLE, EncodedObject
+from dicom_node.encode.multiframe_us import add_grayscale_byte_capture
+from dicom_node.encode.report import RESULT_OBJECT
+from dicom_node.encode.uids import replacement_uid
+from dicom_node.encode.writer import pixel_bytes, write_object
+
+_ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
+    str(Comprehensive3DSRStorage): (str(ComprehensiveSRStorage), str(EnhancedSRStorage)),
+    str(ComprehensiveSRStorage): (str(EnhancedSRStorage),),
+    str(UltrasoundMultiFrameImageStorage): (str(MultiFrameGrayscaleByteSecondaryCaptureImageStorage),),
+    str(MultiFrameTrueColorSecondaryCaptureImageStorage): (str(SecondaryCaptureImageStorage),),
+}
+_ULTRASOUND_ONLY = (
+    "SequenceOfUltrasoundRegions",
+    "UltrasoundColorDataPresent",
+    "TransducerData",
+    "TransducerType",
+    "ProcessingFunction",
+    "HeartRate",
+    "ContrastBolusAgent",
+    "ContrastBolusRoute",
+    "ContrastBolusVolume",
+    "ContrastBolusStartTime",
+    "ContrastBolusStopTime",
+    "ContrastBolusTotalDose",
+    "ContrastBolusIngredient",
+    "ContrastBolusIngredientConcentration",
+)
+_SEVERAL_FRAMES_ONLY = (
+    "NumberOfFrames",
+    "FrameIncrementPointer",
+    "FrameTime",
+    "CineRate",
+    "RecommendedDisplayFrameRate",
+)
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A result set as one peer takes it, and (role, reason) of what is left out."""
+
+    objects: tuple[EncodedObject, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def adapt_to_peer(objects: Sequence[EncodedObject], accepted: Container[str], folder: Path) -> Adapted:
+    """Rewrites a result set for a peer that accepts the SOP classes ``accepted``; new files go into ``folder``.
+
+    The same set and the same peer give the same UIDs. An object that the report names and that is not among
+    ``objects`` (left out by the peer's configuration) is no longer named.
+
+    Raises:
+        InvalidResult: a rewritten object failed its check.
+    """
+    kept, skipped = [], []
+    for one in objects:
+        sop_class = _taken(one.sop_class_uid, accepted)
+        if sop_class is None:
+            skipped.append(
+                (one.role, f"the peer does not take {UID(one.sop_class_uid).name}, nor what could replace it")
+            )
+        elif one.role == REPORT_ROLE:
+            continue
+        else:
+            kept.append((one, one if sop_class == one.sop_class_uid else _rewritten(one, sop_class, folder)))
+    report = next((one for one in objects if one.role == REPORT_ROLE), None)
+    out = [new for _, new in kept]
+    if report is not None and (sop_class := _taken(report.sop_class_uid, accepted)) is not None:
+        out.append(_report(report, sop_class, kept, folder))
+    rewritten = [new for new in out if new not in objects]
+    if rewritten:
+        check_objects(out, Expectation.of_checked(objects, _predecessors(rewritten)))
+    return Adapted(tuple(out), tuple(skipped))
+
+
+def _taken(sop_class_uid: str, accepted: Container[str]) -> str | None:
+    wanted = (sop_class_uid, *_ALTERNATIVES.get(sop_class_uid, ()))
+    return next((candidate for candidate in wanted if candidate in accepted), None)
+
+
+def _rewritten(one: EncodedObject, sop_class_uid: str, folder: Path) -> EncodedObject:
+    dataset, pixels = read_without_pixels(one.path)
+    _rename(dataset, sop_class_uid, replacement_uid(one.sop_instance_uid, sop_class_uid))
+    if sop_class_uid == MultiFrameGrayscaleByteSecondaryCaptureImageStorage:
+        _remove(dataset, _ULTRASOUND_ONLY)
+        dataset.ImageType = ["DERIVED", "SECONDARY"]
+        add_grayscale_byte_capture(dataset)
+    else:
+        frames = dataset.NumberOfFrames
+        _remove(dataset, _SEVERAL_FRAMES_ONLY)
+        dataset.SeriesDescription = fit(f"{dataset.SeriesDescription} (1 of {frames})", 64)
+        dataset.DerivationDescription = fit(f"Frame 1 of {frames}. {dataset.DerivationDescription}", 1024)
+    parts = _copied(one.path, pixels, pixel_bytes(dataset)) if pixels else None
+    return replace(write_object(dataset, one.role, folder, parts))
+
+
+def _rename(dataset: Dataset, sop_class_uid: str, sop_instance_uid: str) -> None:
+    dataset.SOPClassUID = sop_class_uid
+    dataset.SOPInstanceUID = sop_instance_uid
+    dataset.SeriesInstanceUID = replacement_uid(str(dataset.SeriesInstanceUID), sop_instance_uid)
+
+
+def _remove(dataset: Dataset, keywords: Sequence[str]) -> None:
+    for keyword in keywords:
+        if keyword in dataset:
+            delattr(dataset, keyword)
+
+
+def _copied(path: Path, pixels: PixelElement, length: int) -> Iterator[bytes]:
+    """The first ``length`` bytes of the pixels of a file."""
+    with path.open("rb") as file:
+        file.seek(pixels.offset)
+        while length > 0 and (part := file.read(min(length, _COPY_BYTES))):
+            length -= len(part)
+            yield part
+
+
+def _report(
+    report: EncodedObject, sop_class_uid: str, kept: list[tuple[EncodedObject, EncodedObject]], folder: Path
+) -> EncodedObject:
+    dataset, _ = read_without_pixels(report.path)
+    named = set(_result_objects(dataset))
+    sent = {old.sop_instance_uid: new for old, new in kept}
+    gone = named - set(sent)
+    renamed = {uid: new for uid, new in sent.items() if new.sop_instance_uid != uid}
+    if sop_class_uid == report.sop_class_uid and not gone and not renamed:
+        return report
+    _refer_anew(dataset, renamed, gone)
+    # By role, not by UID: so the predecessor of a revision has the same name here as when it was sent to this peer
+    why = (sop_class_uid, sorted((new.role, new.sop_class_uid) for _, new in kept))
+    if "PredecessorDocumentsSequence" in dataset:
+        _rename_predecessors(dataset, sop_class_uid, why)
+    _rename(dataset, sop_class_uid, replacement_uid(report.sop_instance_uid, *why))
+    return write_object(dataset, report.role, folder)
+
+
+def _result_objects(item: Dataset) -> Iterator[str]:
+    """SOP Instance UIDs of what the report names as results of its own job."""
+    for child in item.get("ContentSequence") or []:
+        names = child.get("ConceptNameCodeSequence")
+        if names and names[0].get("CodeValue") == RESULT_OBJECT.value and "ReferencedSOPSequence" in child:
+            yield str(child.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        yield from _result_objects(child)
+
+
+def _refer_anew(item: Dataset, renamed: Mapping[str, EncodedObject], gone: set[str]) -> None:
+    """Renames references and takes out those to objects that are not sent, with the items that nothing is left of."""
+    for element in item:
+        if element.VR != "SQ" or element.keyword == "PredecessorDocumentsSequence":
+            continue
+        remaining = [child for child in element.value if not _only_refers_to(child, gone)]
+        for child in remaining:
+            _rename_reference(child, renamed)
+            _refer_anew(child, renamed, gone)
+        if len(remaining) != len(element.value):
+            element.value = remaining
+
+
+def _only_refers_to(item: Dataset, gone: set[str]) -> bool:
+    """Whether an item is a reference to something gone, or a content item or series that holds nothing else."""
+    if "ReferencedSOPInstanceUID" in item:
+        return str(item.ReferencedSOPInstanceUID) in gone
+    for keyword in ("ReferencedSOPSequence", "ReferencedSeriesSequence"):
+        if item.get(keyword):
+            return all(_only_refers_to(child, gone) for child in item[keyword].value)
+    is_library_group = item.get("ValueType") == "CONTAINER" and item.get("ContentSequence")
+    return bool(is_library_group) and all(_only_refers_to(child, gone) for child in item.ContentSequence)
+
+
+def _rename_reference(item: Dataset, renamed: Mapping[str, EncodedObject]) -> None:
+    """Renames what ``item`` refers to; or its series, where it is one, before the instances in it are renamed."""
+    new = renamed.get(str(item.get("ReferencedSOPInstanceUID", "")))
+    if new is not None:
+        item.add(exact("ReferencedSOPClassUID", new.sop_class_uid))
+        item.add(exact("ReferencedSOPInstanceUID", new.sop_instance_uid))
+    for child in item.get("ReferencedSOPSequence") or []:
+        new = renamed.get(str(child.ReferencedSOPInstanceUID))
+        if new is not None and "SeriesInstanceUID" in item:
+            item.add(exact("SeriesInstanceUID", new.series_uid))
+
+
+def _rename_predecessors(dataset: Dataset, sop_class_uid: str, why: tuple[object, ...]) -> None:
+    for study in dataset.PredecessorDocumentsSequence:
+        for series in study.ReferencedSeriesSequence:
+            for reference in series.ReferencedSOPSequence:
+                uid = replacement_uid(str(reference.ReferencedSOPInstanceUID), *why)
+                reference.add(exact("ReferencedSOPClassUID", sop_class_uid))
+                reference.add(exact("ReferencedSOPInstanceUID", uid))
+                series.add(exact("SeriesInstanceUID", replacement_uid(str(series.SeriesInstanceUID), uid)))
+
+
+def _predecessors(rewritten: Sequence[EncodedObject]) -> dict[str, Known]:
+    """The documents that a rewritten report replaces, under the names that they have at this peer."""
+    report = next((one for one in rewritten if one.role == REPORT_ROLE), None)
+    if report is None:
+        return {}
+    dataset, _ = read_without_pixels(report.path)
+    return {
+        str(reference.ReferencedSOPInstanceUID): Known(
+            str(reference.ReferencedSOPClassUID), str(series.SeriesInstanceUID), None
+        )
+        for study in dataset.get("PredecessorDocumentsSequence") or []
+        for series in study.ReferencedSeriesSequence
+        for reference in series.ReferencedSOPSequence
+    }
