@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_node.conditions import (
@@ -180,6 +180,7 @@ CONDITIONS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(CONDITIONS, st.dictionaries(st.sampled_from(list(VRS)), VALUES))
 def test_evaluation_never_raises_and_not_is_the_opposite(condition, values):
     trace = evaluate(condition, Given(**values))

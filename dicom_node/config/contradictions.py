@@ -120,9 +120,12 @@ def _alternatives(condition: Condition, positive: bool) -> list[_Alternative] | 
         case Not(child=child):
             return _alternatives(child, not positive)
         case AllOf(children=children) | AnyOf(children=children):
-            parts = [_alternatives(child, positive) for child in children]
-            if any(part is None for part in parts):
-                return None
+            parts: list[list[_Alternative]] = []
+            for child in children:
+                part = _alternatives(child, positive)
+                if part is None:
+                    return None
+                parts.append(part)
             if isinstance(condition, AnyOf) and positive:
                 return _limited(_marked(part, child) for part, child in zip(parts, children, strict=True))
             if isinstance(condition, AllOf) is positive:

@@ -110,6 +110,8 @@ def did_you_mean(found: str, allowed: Iterable[str]) -> str:
     """ "; did you mean 'x'?", or "" where nothing is near."""
     by_lower = {name.lower(): name for name in allowed}
     near = difflib.get_close_matches(found.lower(), by_lower, n=1, cutoff=0.7)
+    if not near and len(found) > 2:
+        near = sorted((name for name in by_lower if name.startswith(found.lower())), key=len)
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
 
 

@@ -100,6 +100,7 @@ def test_values_are_what_an_instance_would_have(text, value):
         ("Modality: {matches: [a]}", 1, 21, "matches is a list"),
         ("Modality: US\nModality: MR", 2, 1, "comes twice"),
         ("modality: US", 1, 1, "did you mean 'Modality'?"),
+        ("SeriesDesc: US", 1, 1, "did you mean 'SeriesDescription'?"),
         ("caling_ae: US", 1, 1, "did you mean 'calling_ae'?"),
         ("SeriesDescription.Modality: US", 1, 1, "SeriesDescription is no sequence (its VR is LO)"),
         ("Modality..x: US", 1, 1, "is no attribute"),

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_node.conditions import evaluate
@@ -123,6 +123,7 @@ ALL_INSTANCES = [
 ]
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_found_exactly_where_no_instance_of_all_matches(tree):
     condition = condition_of(yaml.safe_dump(tree))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dicom_node.conditions import AllOf, AnyOf, Equals, Exists, Matches, Range
@@ -354,6 +354,7 @@ def load_or_tell(path, data):
     assert all(problem.line >= 1 and problem.column >= 1 and problem.message for problem in problems)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(st.sampled_from("ab:-[]{}#&*!|>'\"%@`,?\n \t0.~<=")), st.text()).map(str.encode))
 @example(b"&a [*a]")
 @example(b"? [a]\n: b")
@@ -364,16 +365,19 @@ def test_no_text_breaks_the_reader(scratch, data):
     load_or_tell(scratch, data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_no_bytes_break_the_reader(scratch, data):
     load_or_tell(scratch, data)
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional={"node": TREES, "peers": TREES, "rules": st.lists(TREES, max_size=2)}))
 def test_no_structure_breaks_the_reader(scratch, tree):
     load_or_tell(scratch, yaml.safe_dump(tree, allow_unicode=False).encode("utf-8", "surrogatepass"))
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_no_condition_breaks_the_reader(scratch, tree):
     rules = {"rules": [{"name": "a", "when": tree, "run": "denoise", "send_to": []}]}
