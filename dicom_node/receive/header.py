@@ -139,7 +139,7 @@ def _inflate(data: mmap.mmap | bytes, offset: int) -> bytes:
 def _encoding(data: mmap.mmap | bytes, offset: int, transfer_syntax_uid: str) -> Encoding:
     """How the data set is really written: its first element shows it, and senders do get the VR wrong."""
     first = data[offset : offset + 8].ljust(8, b"\0")
-    if first[:4] == b"\x02\x00\x00\x00" or data[offset + 128 : offset + 132] == b"DICM":
+    if first[:2] == b"\x02\x00" or data[offset + 128 : offset + 132] == b"DICM":
         raise UnreadableInstance("the data set begins with file meta information, as if a whole file had been sent")
     little = transfer_syntax_uid != ExplicitVRBigEndian
     group = int.from_bytes(first[:2], "little" if little else "big")

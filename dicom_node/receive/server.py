@@ -87,6 +87,7 @@ class _Handler(RequestHandler):
             self.server.watch(association)
         finally:
             provider.discard_unclaimed()
+            self.request.close()  # pynetdicom leaves it open where the peer was gone first
 
 
 def _reader(connection: socket.socket, max_pdu: int) -> Callable[[int], bytearray]:

@@ -72,6 +72,7 @@ class Sender:
         pairs = self.contexts or [(uid, self.syntax) for uid in self.classes]
         contexts = [build_context(uid, [syntax]) for uid, syntax in pairs] + [build_context(VERIFICATION)]
         self.association = ae.associate("127.0.0.1", self.port, contexts, ae_title=self.called)
+        self._wire = self.association.dul.socket.socket if self.association.is_established else None
 
     def accepts(self, sop_class: str, syntax: str) -> bool:
         return bool(self._contexts(sop_class, syntax))
@@ -119,6 +120,12 @@ class Sender:
     def release(self) -> None:
         self.association.release()
 
+    def end(self) -> None:
+        if self.association.is_established:
+            self.association.abort()
+        if self._wire is not None:
+            self._wire.close()  # pynetdicom leaves it open where the peer was gone first
+
 
 @dataclass
 class Reception:
@@ -161,8 +168,7 @@ def reception(tmp_path: Path) -> Iterator[Callable[..., Reception]]:
     yield start
     for one in running:
         for sender in one.senders:
-            if sender.association.is_established:
-                sender.association.abort()
+            sender.end()
         one.receiver.stop()
         one.database.close()
 
@@ -175,3 +181,17 @@ def mr() -> Callable[..., Dataset]:
 @pytest.fixture
 def encode() -> Callable[..., bytes]:
     return encoded
+
+
+@pytest.fixture
+def sender_to() -> Iterator[Callable[[int], Sender]]:
+    """A function: port -> a sender with one association to it."""
+    made: list[Sender] = []
+
+    def associate(port: int) -> Sender:
+        made.append(Sender(port))
+        return made[-1]
+
+    yield associate
+    for sender in made:
+        sender.end()
