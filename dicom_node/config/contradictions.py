@@ -99,9 +99,9 @@ def contradictions(condition: Condition, given: Sequence[Equals] = ()) -> list[C
     alive = {branch for alternative, clash in clashes if not clash for branch in alternative.branches}
     dead: dict[Condition, Contradiction] = {}
     for alternative, clash in clashes:
-        for branch in sorted(alternative.branches - alive, key=lambda one: (one.line, one.column)):
-            if clash:
-                dead.setdefault(branch, _told(clash, branch))
+        never = sorted(alternative.branches - alive, key=lambda one: (one.line, one.column))
+        if clash and never:  # the outermost; what is inside of it goes without saying
+            dead.setdefault(never[0], _told(clash, never[0]))
     return list(dead.values())
 
 
@@ -110,7 +110,7 @@ def _told(clash: tuple[_Literal, _Literal], branch: Condition | None) -> Contrad
     line, column = later.place if branch is None else (branch.line, branch.column)
     subject = "can never match" if branch is None else "has an alternative that can never match"
     return Contradiction(
-        line, column, f"{subject}: {later.text!s} contradicts {earlier.text!s} on line {earlier.test.line}"
+        line, column, f"{subject}: {later.text} contradicts {earlier.text} on line {earlier.test.line}"
     )
 
 

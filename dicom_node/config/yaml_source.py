@@ -109,9 +109,8 @@ def _nested_or_aliased(text: str, problems: Problems) -> bool:
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
     """ "; did you mean 'x'?", or "" where nothing is near."""
     by_lower = {name.lower(): name for name in allowed}
-    near = difflib.get_close_matches(found.lower(), by_lower, n=1, cutoff=0.7)
-    if not near and len(found) > 2:
-        near = sorted((name for name in by_lower if name.startswith(found.lower())), key=len)
+    begun = [name for name in by_lower if len(found) > 2 and name.startswith(found.lower())]
+    near = sorted(begun, key=len) or difflib.get_close_matches(found.lower(), by_lower, n=1, cutoff=0.7)
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
 
 

@@ -84,6 +84,12 @@ def test_an_alternative_that_can_never_match_is_told_at_its_own_place():
     assert found.message.startswith("has an alternative that can never match: Modality equals 'MR' contradicts")
 
 
+def test_each_dead_alternative_is_told_once_and_not_what_is_inside_of_it():
+    inside = "  - Modality: MR\n    any: [{Rows: 1}, {Rows: 2}]\n"
+    found = contradictions(condition_of(f"Modality: US\nany:\n{inside}  - Manufacturer: A\n  - Modality: CT\n"))
+    assert [one.line for one in found] == [3, 6]
+
+
 def test_a_condition_of_very_many_alternatives_is_passed_over():
     either = "{any: [{Rows: 1}, {Rows: 2}]}"
     assert contradictions(condition_of(f"all: [{', '.join([either] * 14)}]")) == []
