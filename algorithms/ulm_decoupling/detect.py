@@ -21,6 +21,7 @@ Seeds = Literal["decoupled", "intensity"]
 Subpixel = Literal["joint_fit", "centroid"]
 """How positions get finer than a pixel: all bubbles fitted together, or each one's centre of intensity."""
 
+CENTROID_REACH_PX = 3
 RESIDUAL_ROUNDS = 2
 SPLIT_APART_SIGMAS = 0.9  # start of each half from the middle
 SPLIT_BRIGHTER = 1.3  # than the typical bubble, at least
@@ -44,7 +45,7 @@ class DetectOptions:
     seeds: Seeds = "decoupled"
     subpixel: Subpixel = "joint_fit"
     min_relative_amplitude: float = 0.25
-    residual_relative_amplitude: float = 0.35
+    residual_relative_amplitude: float = 0.42
     min_fluctuation: float = 0.1
 
     def __post_init__(self) -> None:
@@ -107,8 +108,7 @@ def _seeds(
     moving = image.frames
     least = max(options.min_relative_amplitude * scene.bright, PEAK_SIGMAS_OF_NOISE * scene.noise)
     if options.seeds == "intensity":
-        seeds = scene.emitters(*peaks(moving, least, scene.point_spread))
-        return seeds
+        return scene.emitters(*peaks(moving, least, scene.point_spread))
     decoupled = decouple_space(
         frames, threshold=space.threshold, distance=space.distance, block_px=space.block_px, threads=1
     )
@@ -120,9 +120,11 @@ def _seeds(
 
 
 def _centroids(image: PaddedFrames, seeds: Emitters) -> Emitters:
-    """Centre of intensity of the patch around each maximum, above half of the maximum's rim noise."""
+    """Centre of intensity of the square of 7 x 7 pixels (less where patches are smaller) around each maximum."""
     patches, u_x, u_y = image.patches(seeds)
     weight = np.maximum(patches, 0.0)
+    weight[:, np.abs(np.arange(-image.reach_y, image.reach_y + 1)) > CENTROID_REACH_PX] = 0.0
+    weight[:, :, np.abs(np.arange(-image.reach_x, image.reach_x + 1)) > CENTROID_REACH_PX] = 0.0
     total = np.maximum(weight.sum((1, 2)), 1e-9)
     shift_x = (weight.sum(1) * u_x).sum(1) / total * seeds.sigma_x_px
     shift_y = (weight.sum(2) * u_y).sum(1) / total * seeds.sigma_y_px

@@ -118,7 +118,7 @@ def _proposals(found: Emitters, track: np.ndarray, expected: Expectation, n_fram
     values = (found.x_px, found.y_px, expected.amplitude, found.sigma_x_px, found.sigma_y_px)
     frame, _, between = filled(found.frame, track, values)
     parts = [Emitters(frame, *between)]
-    _, _, v_x, v_y = smoothed(found.frame, found.x_px, found.y_px, track, half_window=7)
+    _, _, v_x, v_y = smoothed(found.frame, found.x_px, found.y_px, track, half_window=7, curve="line")
     order = np.lexsort((found.frame, track))
     order = order[track[order] != NO_TRACK]
     changes = np.flatnonzero(np.diff(track[order])) + 1

@@ -17,7 +17,6 @@ SAMPLE_FRAMES = 64
 MIN_FRAMES_FOR_BACKGROUND = 8  # fewer frames cannot tell a resting structure from a bubble
 SIGMA_OF_MAD = 1.4826  # standard deviation of normal noise over its median absolute deviation
 PEAK_SIGMAS_OF_NOISE = 6.0
-BRIGHT_PERCENTILE = 75.0
 BLUR_OF_WIDTH = 0.45  # of the point spread: calms the noise without melting neighbours together
 FIRST_GUESS_OF_WIDTH = 0.88  # log-parabola widths include tails; the fit's own moments follow
 
@@ -30,7 +29,8 @@ class Scene:
         background: (rows, columns) float32, what rests: the median over time (0 for fewer than 8 frames).
         noise: standard deviation of the noise.
         point_spread: Gaussian widths of an isolated bubble.
-        bright: amplitude that a quarter of the detected bubbles exceed; 0 when none was found.
+        bright: amplitude of a bright bubble: maxima above it hold half of the energy of all maxima, so that many
+            weak ones do not matter; 0 when none was found.
         top: the saturated grey value, or None if the sequence has none.
     """
 
@@ -78,9 +78,10 @@ def survey(frames: np.ndarray) -> Scene:
     seeds = scene.emitters(*peaks(moving, PEAK_SIGMAS_OF_NOISE * noise, guess))
     if len(seeds) == 0:
         return scene
-    bright = float(np.percentile(seeds.amplitude, BRIGHT_PERCENTILE))
+    ordered = np.sort(seeds.amplitude)
+    bright = float(ordered[np.searchsorted(np.cumsum(ordered**2), (ordered**2).sum() / 2)])
     seeds = seeds[seeds.amplitude > 0.25 * bright]
-    return Scene(background, noise, _refined_widths(scene.image(sample), seeds, guess), bright, top)
+    return Scene(background, noise, _refined_widths(scene.image(sample), seeds, guess, bright), bright, top)
 
 
 def peaks(
@@ -104,10 +105,10 @@ def peaks(
     return frame_of, x, y, value
 
 
-def _refined_widths(image: PaddedFrames, seeds: Emitters, guess: PointSpread) -> PointSpread:
-    """Widths as the fit itself sees them: the median over isolated, fitted bubbles."""
+def _refined_widths(image: PaddedFrames, seeds: Emitters, guess: PointSpread, bright: float) -> PointSpread:
+    """Widths as the fit itself sees them: the median over isolated, bright, fitted bubbles."""
     fitted = fit_emitters(image, seeds, steps=6)
-    alone = fitted[isolated(fitted)]
+    alone = fitted[isolated(fitted) & (fitted.amplitude > bright / 2)]
     width_x, width_y = measured_widths(image, alone)
     known = np.isfinite(width_x) & np.isfinite(width_y)
     if guess.n_examples == 0 or known.sum() < guess.n_examples // 2:

@@ -1,15 +1,20 @@
 """Links localisations into tracks, frame by frame, and smooths the positions along them.
 
-Assignment by the Hungarian method with gates, prediction at constant velocity, and gaps, as usual in ultrasound
+Assignment of least total cost within gates, prediction at constant velocity, and gaps, as usual in ultrasound
 localisation microscopy (Song et al. 2018; Heiles et al. 2022).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+from scipy import sparse
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.spatial import cKDTree
+
+Curve = Literal["parabola", "line"]
 
 NO_TRACK = -1
 AMPLITUDE_COST = 0.3  # of a factor e between two amplitudes, against 1 for the gate itself
@@ -95,13 +100,21 @@ def link(
 
 
 def smoothed(
-    frame: np.ndarray, x_px: np.ndarray, y_px: np.ndarray, track: np.ndarray, half_window: int = 5
+    frame: np.ndarray,
+    x_px: np.ndarray,
+    y_px: np.ndarray,
+    track: np.ndarray,
+    half_window: int = 5,
+    curve: Curve = "parabola",
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Positions and velocities along tracks: a local parabola over 2 half_window + 1 points, outliers down-weighted.
+    """Positions and velocities along tracks: a local curve over 2 half_window + 1 points.
+
+    Outliers are down-weighted.
 
     Args:
         frame, x_px, y_px, track: (n,); localisations without a track stay where they are.
         half_window: points to either side.
+        curve: what is fitted; a straight line gives steadier velocities at the ends of a track.
 
     Returns:
         x, y (px) and their velocities (px/frame), each (n,). Tracks below five points get a straight line,
@@ -116,7 +129,7 @@ def smoothed(
     member[:, half_window] = True
     since = np.where(member, t[near] - t[:, None], 0.0)
     points = member.sum(1)
-    degree_2 = (points >= MIN_POINTS_FOR_CURVE).astype(float)
+    degree_2 = ((points >= MIN_POINTS_FOR_CURVE) & (curve == "parabola")).astype(float)
     basis = np.stack([np.ones_like(since), since, since**2 * degree_2[:, None]], axis=2)
     results = []
     for values in (x_px[order], y_px[order]):
@@ -175,14 +188,35 @@ def _assign(
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
     age = now - opened.frame
     gate = np.where(opened.count == 1, options.max_step_px, options.max_deviation_px) * np.sqrt(age)
-    off_x = x - (opened.x + opened.v_x * age)[:, None]
-    off_y = y - (opened.y + opened.v_y * age)[:, None]
-    squared = (off_x**2 + off_y**2) / (gate**2)[:, None]
-    unlike = np.abs(np.log(np.maximum(amplitude, 1e-9) / np.maximum(opened.amplitude, 1e-9)[:, None]))
-    cost = np.where(squared < 1, np.minimum(squared + AMPLITUDE_COST * unlike, 1.0), 1.0)
-    old, new = linear_sum_assignment(cost)
-    linked = cost[old, new] < 1
-    return old[linked], new[linked]
+    expected = np.column_stack([opened.x + opened.v_x * age, opened.y + opened.v_y * age])
+    near = cKDTree(np.column_stack([x, y])).query_ball_point(expected, gate)
+    counts = np.array([len(n) for n in near])
+    if not counts.any():
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    old = np.repeat(np.arange(len(near)), counts)
+    new = np.concatenate([n for n in near if n]).astype(np.intp)
+    squared = ((x[new] - expected[old, 0]) ** 2 + (y[new] - expected[old, 1]) ** 2) / gate[old] ** 2
+    unlike = np.abs(np.log(np.maximum(amplitude[new], 1e-9) / np.maximum(opened.amplitude[old], 1e-9)))
+    return _cheapest(old, new, squared + AMPLITUDE_COST * unlike, len(near), len(x))
+
+
+def _cheapest(
+    old: np.ndarray, new: np.ndarray, cost: np.ndarray, n_old: int, n_new: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """One-to-one assignment of least total cost, where staying alone costs 1 (a private column for each track)."""
+    worth = cost < 1
+    old, new, cost = old[worth], new[worth], np.maximum(cost[worth], 1e-6)
+    alone = np.arange(n_old)
+    graph = sparse.csr_array(
+        (
+            np.concatenate([cost, np.ones(n_old)]),
+            (np.concatenate([old, alone]), np.concatenate([new, n_new + alone])),
+        ),
+        shape=(n_old, n_new + n_old),
+    )
+    row, column = min_weight_full_bipartite_matching(graph)
+    linked = column < n_new
+    return row[linked], column[linked]
 
 
 def _advance(opened: _Open, old: np.ndarray, now: int, x: np.ndarray, y: np.ndarray, amplitude: np.ndarray) -> None:
