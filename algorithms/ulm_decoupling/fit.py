@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import cg
@@ -20,6 +21,11 @@ NEIGHBOUR_SIGMAS = 4.5  # farther apart, two bubbles share less than 1 % (exp(-4
 DAMPING = 0.01  # Levenberg-Marquardt, relative to the diagonal
 MAX_STEP_SIGMAS = 0.5
 MIN_AMPLITUDE = 1e-3
+PAIR_MARGIN_SIGMAS = 0.5  # neighbours are looked up once per fit, so a little farther than needed
+RESTORE_EVERY = 2  # steps between two looks at saturated pixels
+SETTLED_PX = 0.005
+SOLVED = 1e-2
+SOLVER_STEPS = 15
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,17 @@ class PaddedFrames:
         self.reach_x, self.reach_y = reach_px
         rim = ((0, 0), (self.reach_y, self.reach_y), (self.reach_x, self.reach_x))
         self.padded = np.pad(frames, rim)
-        clipped = None if saturated is None or not saturated.any() else np.pad(saturated, rim)
-        self._clipped = clipped
-        self._at_top = None if clipped is None else self.padded[clipped]
+        self._clipped = np.empty(0, dtype=np.intp)
+        if saturated is not None and saturated.any():
+            self._remember_saturated(np.pad(saturated, rim))
+
+    def _remember_saturated(self, clipped: np.ndarray) -> None:
+        self._clipped = np.flatnonzero(clipped)
+        self._at_top = self.padded.reshape(-1)[self._clipped]
+        self._place = np.zeros(clipped.size, dtype=np.int32)  # 0: not saturated, k: the k-th saturated pixel
+        self._place[self._clipped] = np.arange(1, len(self._clipped) + 1)
+        box = np.ones((2 * self.reach_y + 3, 2 * self.reach_x + 3), np.uint8)
+        self._near_clipped = np.stack([cv2.dilate(frame.view(np.uint8), box) for frame in clipped])
 
     def patches(self, e: Emitters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Patches (n, 2 reach_y + 1, 2 reach_x + 1) around the nearest pixels, and offsets in sigmas along x, y."""
@@ -95,16 +109,21 @@ class PaddedFrames:
 
     def restore_saturated(self, e: Emitters) -> None:
         """Gives saturated pixels the model's value where it is higher: they say "at least", no more."""
-        if self._clipped is None:
+        if len(self._clipped) == 0 or len(e) == 0:
             return
+        row, column = np.rint(e.y_px).astype(np.intp), np.rint(e.x_px).astype(np.intp)
+        e = e[self._near_clipped[e.frame, row + self.reach_y, column + self.reach_x] > 0]
         index, u_x, u_y = self._where(e)
-        touched = self._clipped.reshape(-1)[index].any(axis=(1, 2))
-        drawn = self._draw(e[touched], index[touched], u_x[touched], u_y[touched])
-        self.padded[self._clipped] = np.maximum(self._at_top, drawn[self._clipped])
+        drawn = np.bincount(
+            self._place[index].ravel(), weights=_model(e, u_x, u_y).ravel(), minlength=len(self._clipped) + 1
+        )
+        self.padded.reshape(-1)[self._clipped] = np.maximum(self._at_top, drawn[1:])
 
     def without(self, e: Emitters) -> np.ndarray:
         """(N, rows, columns) float32: the frames minus the emitters' Gaussians."""
-        return self._inside(self.padded - self._draw(e, *self._where(e)))
+        index, u_x, u_y = self._where(e)
+        drawn = np.bincount(index.ravel(), weights=_model(e, u_x, u_y).ravel(), minlength=self.padded.size)
+        return self._inside(self.padded - drawn.reshape(self.padded.shape).astype(np.float32))
 
     @property
     def frames(self) -> np.ndarray:
@@ -113,11 +132,6 @@ class PaddedFrames:
 
     def _inside(self, padded: np.ndarray) -> np.ndarray:
         return padded[:, self.reach_y : self.reach_y + self.rows, self.reach_x : self.reach_x + self.columns]
-
-    def _draw(self, e: Emitters, index: np.ndarray, u_x: np.ndarray, u_y: np.ndarray) -> np.ndarray:
-        model = (e.amplitude[:, None] * _bell(u_y))[:, :, None] * _bell(u_x)[:, None, :]
-        drawn = np.bincount(index.ravel(), weights=model.ravel(), minlength=self.padded.size)
-        return drawn.reshape(self.padded.shape).astype(np.float32)
 
     def _where(self, e: Emitters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         column, row = np.rint(e.x_px).astype(np.intp), np.rint(e.y_px).astype(np.intp)
@@ -135,9 +149,15 @@ def fit_emitters(
 ) -> Emitters:
     """Gauss-Newton from ``start``: the same bubbles with better positions and amplitudes; widths are kept."""
     e = start
-    for _ in range(steps if len(e) else 0):
-        image.restore_saturated(e)
-        e = _step(image, e, expectation)
+    pairs = near_pairs(e, NEIGHBOUR_SIGMAS + PAIR_MARGIN_SIGMAS)
+    for step in range(steps if len(e) else 0):
+        if step % RESTORE_EVERY == 0:
+            image.restore_saturated(e)
+        moved = _step(image, e, pairs, expectation)
+        far = max(np.abs(moved.x_px - e.x_px).max(), np.abs(moved.y_px - e.y_px).max())
+        e = moved
+        if far < SETTLED_PX:
+            break
     return e
 
 
@@ -167,6 +187,10 @@ def measured_widths(image: PaddedFrames, e: Emitters) -> tuple[np.ndarray, np.nd
     return widths[0], widths[1]
 
 
+def _model(e: Emitters, u_x: np.ndarray, u_y: np.ndarray) -> np.ndarray:
+    return (e.amplitude[:, None] * _bell(u_y))[:, :, None] * _bell(u_x)[:, None, :]
+
+
 def _bell(u: np.ndarray) -> np.ndarray:
     return np.exp(-0.5 * u**2)
 
@@ -181,11 +205,10 @@ def near_pairs(e: Emitters, distance_sigmas: float) -> np.ndarray:
     return cKDTree(points).query_pairs(distance_sigmas, output_type="ndarray")
 
 
-def _step(image: PaddedFrames, e: Emitters, expectation: Expectation | None) -> Emitters:
+def _step(image: PaddedFrames, e: Emitters, pairs: np.ndarray, expectation: Expectation | None) -> Emitters:
     n = len(e)
     norm = np.sqrt(np.pi * e.sigma_x_px * e.sigma_y_px)  # of a Gaussian of peak 1
     strength = e.amplitude * norm
-    pairs = near_pairs(e, NEIGHBOUR_SIGMAS)
     i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
     blocks = _pair_blocks(e, i, j)
     gradient = _evidence(image, e) / norm[:, None]
@@ -262,6 +285,6 @@ def _solve(diagonal: np.ndarray, blocks: np.ndarray, i: np.ndarray, j: np.ndarra
         ),
         shape=(size, size),
     )
-    solved, _ = cg(matrix, gradient[coupled].ravel(), x0=change[coupled].ravel(), rtol=1e-3, maxiter=40)
+    solved, _ = cg(matrix, gradient[coupled].ravel(), x0=change[coupled].ravel(), rtol=SOLVED, maxiter=SOLVER_STEPS)
     change[coupled] = solved.reshape(-1, 3)
     return change

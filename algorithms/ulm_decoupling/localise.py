@@ -16,7 +16,7 @@ from algorithms.ulm_decoupling.resolve import resolve
 from algorithms.ulm_decoupling.scene import Scene, survey
 from algorithms.ulm_decoupling.track import NO_TRACK, LinkOptions, filled, link, smoothed
 
-STRETCH_PIXELS = 4_000_000  # frames worked on together: bounded memory, and enough to fill the processor
+STRETCH_PIXELS = 2_000_000  # frames worked on together: bounded memory, and enough to fill the processor
 
 
 @dataclass(frozen=True)
