@@ -62,6 +62,7 @@ class DetectOptions:
 
 def detect(
     frames: np.ndarray,
+    image: PaddedFrames,
     scene: Scene,
     options: DetectOptions,
     space: SpaceDecoupling,
@@ -71,6 +72,7 @@ def detect(
 
     Args:
         frames: (n, rows, columns), S_R.
+        image: the same frames, prepared by ``scene.image``.
         scene: what ``survey`` measured on the whole sequence.
         options: how.
         space: the first decoupling, for its seeds.
@@ -81,7 +83,6 @@ def detect(
     """
     if scene.bright == 0:
         return Emitters.empty()
-    image = scene.image(frames)
     seeds = _seeds(frames, image, scene, options, space, fluctuation)
     if options.subpixel == "centroid":
         return _centroids(image, seeds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,7 @@ from algorithms.ulm_decoupling.detect import DetectOptions, detect
 from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames
 from algorithms.ulm_decoupling.measure import SpaceDecoupling
 from algorithms.ulm_decoupling.psf import PointSpread
-from algorithms.ulm_decoupling.resolve import resolve
+from algorithms.ulm_decoupling.resolve import Result, resolve
 from algorithms.ulm_decoupling.scene import Scene, survey
 from algorithms.ulm_decoupling.track import NO_TRACK, LinkOptions, filled, link, smoothed
 
@@ -99,32 +99,40 @@ def localise(
     if frames.dtype.kind not in "uif":
         raise ValueError(f"frames must hold integers or floating-point numbers; got {frames.dtype}")
     scene = survey(frames)
-    stretches = list(_stretches(frames))
+    images = _Stretches(frames, scene, threads)
 
-    def work(stretch: slice) -> Emitters:
-        found = detect(frames[stretch], scene, options.detect, options.space, fluctuation)
+    def find(stretch: slice, image: PaddedFrames) -> Emitters:
+        found = detect(frames[stretch], image, scene, options.detect, options.space, fluctuation)
         return replace(found, frame=found.frame + stretch.start)
 
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(work, stretches))
+    parts = images.each(find)
     found = parts[0]
     for part in parts[1:]:
         found = found.joined(part)
     if options.detect.subpixel == "joint_fit":
-
-        def images() -> Iterator[tuple[slice, PaddedFrames]]:
-            for stretch in stretches:
-                yield stretch, scene.image(frames[stretch])
-
         least = options.detect.min_relative_amplitude * scene.bright
         found = resolve(images, found, scene, options.links, least)
     return _linked(found, scene, options)
 
 
-def _stretches(frames: np.ndarray) -> Iterator[slice]:
-    length = max(1, STRETCH_PIXELS // (frames.shape[1] * frames.shape[2]))
-    for start in range(0, len(frames), length):
-        yield slice(start, min(start + length, len(frames)))
+class _Stretches:
+    """A sequence, a bounded number of pixels at a time (the ``Images`` of ``resolve``)."""
+
+    def __init__(self, frames: np.ndarray, scene: Scene, threads: int) -> None:
+        self.n_frames = len(frames)
+        self._frames, self._scene, self._threads = frames, scene, threads
+        length = max(1, STRETCH_PIXELS // (frames.shape[1] * frames.shape[2]))
+        length = max(1, min(length, -(-len(frames) // threads)))
+        self._slices = [slice(a, min(a + length, len(frames))) for a in range(0, len(frames), length)]
+
+    def each(self, work: Callable[[slice, PaddedFrames], Result]) -> list[Result]:
+        """Calls ``work`` for every stretch, some at the same time; results in order of time."""
+
+        def one(stretch: slice) -> Result:
+            return work(stretch, self._scene.image(self._frames[stretch]))
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(one, self._slices))
 
 
 def _linked(found: Emitters, scene: Scene, options: LocaliseOptions) -> Localisations:

@@ -7,8 +7,9 @@ fitted, and it stays only if it explains clearly more. Tracks also tell each bub
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -40,8 +41,17 @@ AMPLITUDE_REACH_SIGMAS = 2.5
 WIDTH_RANGE = (0.7, 1.5)  # of the point spread
 MIN_ISOLATED = 3
 
-Images = Callable[[], Iterator[tuple[slice, PaddedFrames]]]
-"""The sequence in stretches: frame numbers and their images, anew at each call."""
+Result = TypeVar("Result")
+
+
+class Images(Protocol):
+    """The sequence in stretches, looked at one by one (or a few at a time) so that memory stays bounded."""
+
+    n_frames: int
+
+    def each(self, work: Callable[[slice, PaddedFrames], Result]) -> list[Result]:
+        """Calls ``work`` with the frame numbers and the image of every stretch; results in order."""
+        ...
 
 
 def resolve(images: Images, found: Emitters, scene: Scene, links: LinkOptions, least_amplitude: float) -> Emitters:
@@ -57,24 +67,27 @@ def resolve(images: Images, found: Emitters, scene: Scene, links: LinkOptions, l
     Returns:
         The emitters, with what tracks added and without what the image denied.
     """
-    n_frames = max((stretch.stop for stretch, _ in images()), default=0)
     for _ in range(ROUNDS):
         track = link(found.frame, found.x_px, found.y_px, found.amplitude, links)
         if (track == NO_TRACK).all():
             return found
         found = _with_track_widths(images, found, track, scene)
         expected = _expectation(found, track)
-        proposed = _proposals(found, track, expected, n_frames, scene)
+        proposed = _proposals(found, track, expected, images.n_frames, scene)
         found = _judged(images, found, expected, proposed, least_amplitude)
     return found
 
 
 def _with_track_widths(images: Images, found: Emitters, track: np.ndarray, scene: Scene) -> Emitters:
     """Each tracked bubble gets its track's median width, as measured where it was alone."""
-    width_x, width_y = np.full(len(found), np.nan), np.full(len(found), np.nan)
-    for stretch, image in images():
+
+    def measure(stretch: slice, image: PaddedFrames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         here = _in_stretch(found, stretch)
-        width_x[here], width_y[here] = measured_widths(image, _shifted(found[here], -stretch.start))
+        return here, *measured_widths(image, _shifted(found[here], -stretch.start))
+
+    width_x, width_y = np.full(len(found), np.nan), np.full(len(found), np.nan)
+    for here, along_x, along_y in images.each(measure):
+        width_x[here], width_y[here] = along_x, along_y
     usable = isolated(found, 3.5) & np.isfinite(width_x) & np.isfinite(width_y) & (track != NO_TRACK)
     spread = scene.point_spread
     return replace(
@@ -148,14 +161,16 @@ def _judged(
         proposed.x_px, proposed.y_px, proposed.amplitude,
         np.full(len(proposed), POSITION_WEIGHT), np.full(len(proposed), AMPLITUDE_WEIGHT),
     )  # fmt: skip
-    kept = []
-    for stretch, image in images():
+
+    def judge(stretch: slice, image: PaddedFrames) -> Emitters:
         old, new = _in_stretch(found, stretch), _in_stretch(proposed, stretch)
         result = _judged_stretch(
             image, _shifted(found[old], -stretch.start), _part(expected, old),
             _shifted(proposed[new], -stretch.start), _part(wished, new), least_amplitude,
         )  # fmt: skip
-        kept.append(_shifted(result, stretch.start))
+        return _shifted(result, stretch.start)
+
+    kept = images.each(judge)
     return Emitters(**{name: np.concatenate([getattr(k, name) for k in kept]) for name in vars(found)})
 
 
