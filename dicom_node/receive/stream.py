@@ -11,16 +11,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import struct
 import tempfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pydicom import config as pydicom_config
-from pydicom.dataelem import DataElement
-from pydicom.dataset import FileMetaDataset
-from pydicom.filewriter import write_file_meta_info
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ
@@ -36,6 +33,7 @@ C_STORE_COMMAND = 0x0001  # PS3.7 table E.1-1
 NO_DATA_SET = 0x0101
 MAX_COMMAND_BYTES = 64 << 10
 MAX_OTHER_MESSAGE_BYTES = 1 << 20
+MAX_META_VALUE_BYTES = 1024
 FREE_CHECK_BYTES = 64 << 20
 IMPLEMENTATION_VERSION_NAME = f"DICOM_NODE_{__version__}"[:16]
 
@@ -194,24 +192,22 @@ class StreamingProvider(DIMSEServiceProvider):
 def file_meta(sop_class: str, sop_instance: str, transfer_syntax: str, calling_ae: str, called_ae: str) -> bytes:
     """Preamble, prefix and file meta information (PS3.10 section 7.1) of what a peer sends.
 
-    The values are the peer's and are written as they are: this file may be set aside, and must show what came.
+    The values are the peer's and are written as they are: this file may be set aside, and must show what came. So it is
+    packed here, without pydicom's validation (which also costs a millisecond per instance).
     """
-    values = (
-        (0x00020002, "UI", sop_class),
-        (0x00020003, "UI", sop_instance),
-        (0x00020010, "UI", transfer_syntax),
-        (0x00020012, "UI", IMPLEMENTATION_CLASS_UID),
-        (0x00020013, "SH", IMPLEMENTATION_VERSION_NAME),
-        (0x00020016, "AE", calling_ae),
-        (0x00020017, "AE", calling_ae),
-        (0x00020018, "AE", called_ae),
-    )
-    meta = FileMetaDataset()
-    meta.add(DataElement(0x00020000, "UL", 0))
-    meta.add(DataElement(0x00020001, "OB", b"\x00\x01"))
-    for tag, vr, value in values:
-        meta.add(DataElement(tag, vr, value, validation_mode=pydicom_config.IGNORE))
-    buffer = BytesIO()
-    buffer.write(b"\0" * 128 + b"DICM")
-    write_file_meta_info(buffer, meta, enforce_standard=False)
-    return buffer.getvalue()
+    elements = struct.pack("<HH2sxxL", 2, 0x0001, b"OB", 2) + b"\x00\x01"
+    for element, vr, value in (
+        (0x0002, b"UI", sop_class),
+        (0x0003, b"UI", sop_instance),
+        (0x0010, b"UI", transfer_syntax),
+        (0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
+        (0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
+        (0x0016, b"AE", calling_ae),
+        (0x0017, b"AE", calling_ae),
+        (0x0018, b"AE", called_ae),
+    ):
+        encoded = value.encode("ascii", "replace")[:MAX_META_VALUE_BYTES]
+        encoded += (b"\0" if vr == b"UI" else b" ") * (len(encoded) % 2)
+        elements += struct.pack("<HH2sH", 2, element, vr, len(encoded)) + encoded
+    group_length = struct.pack("<HH2sHL", 2, 0x0000, b"UL", 4, len(elements))
+    return bytes(128) + b"DICM" + group_length + elements

@@ -304,3 +304,36 @@ def test_storescu_of_dcmtk_sends_and_is_heard(reception, mr, tmp_path, needs_pro
     subprocess.run([storescu, "127.0.0.1", port, *files], check=True, timeout=20, env={"TCP_NODELAY": "1"})
     assert [row["sop_instance_uid"] for row in node.rows("instances")] == ["1.2.3.4.1", "1.2.3.4.2", "1.2.3.4.3"]
     assert [row["closed_how"] for row in node.closed()] == ["released"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 8 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_disk_that_is_really_full_refuses_and_keeps_what_it_promised(reception, mr, encode, small_disk):
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(2 << 20))
+    node = reception(small_disk, min_free_mib=0)
+    sender = node.sender()
+    statuses = []
+    for number in range(1, 20):
+        data = encode(mr(number, EncapsulatedDocument=bytes(700_000)))
+        statuses.append(sender.send(data, sop_instance=f"1.2.3.4.{number}").Status)
+    assert {0, OUT_OF_RESOURCES} == set(statuses)
+    rows = node.rows("instances")
+    assert len(rows) == statuses.count(0)
+    for row in rows:
+        assert sha256_of_dataset(small_disk / row["path"]) == row["sha256"]
+    assert list(node.inbox.incoming.iterdir()) == []
+    filler.unlink()
+    assert sender.send(data, sop_instance="1.2.3.4.19").Status == SUCCESS
