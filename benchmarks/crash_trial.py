@@ -3,7 +3,7 @@
     python -m benchmarks.crash_trial [--series 200] [--kills 50] [--seed 1]
 
 A modality sends series of two instances and repeats each C-STORE until it is acknowledged. The node is a process of
-its own, ended by SIGKILL at a random moment of each life, from its first import on; each life is granted its share of
+its own, ended by SIGKILL at a random moment of each life, during its start too; each life is granted its share of
 the series, so that the flow lasts as long as the killing. The archive is never killed. At the end the node runs until
 nothing is left to do, and three questions are asked: is every acknowledged instance there, bit for bit; was every
 series analysed once for each revision of it; does the archive hold every result, each received once.
@@ -40,6 +40,9 @@ from dicom_node.testing import install_fake_algorithms
 
 INSTANCES_PER_SERIES = 2
 LONGEST_LIFE_S = 4.0
+EARLY_KILLS = 0.2
+"""Part of the kills whose moment is counted from the start of the process; the others', from when it listens."""
+START_LIMIT_S = 60.0
 SETTLE_LIMIT_S = 300.0
 ROUTING = """\
 node:
@@ -98,10 +101,13 @@ class NodeProcess:
             self._command, env=self._environment, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL
         )
 
-    def listens(self) -> bool:
-        with socket.socket() as probe:
-            probe.settimeout(1.0)
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+    def wait_until_it_listens(self) -> None:
+        until = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < until and self.process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return
+            time.sleep(0.05)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -181,11 +187,12 @@ def crash_trial(folder: Path, series: int, kills: int, seed: int, tell=lambda te
             share = series * life // kills - granted
             granted += share
             modality.allowed.release(share)
+            if chance.random() > EARLY_KILLS:
+                node.wait_until_it_listens()
             time.sleep(chance.uniform(0.0, LONGEST_LIFE_S))
             node.kill()
             tell(f"killed {life} of {kills}; {len(modality.acknowledged)} instances acknowledged")
         node.start()
-        modality.allowed.release(series - granted)
         modality.join(SETTLE_LIMIT_S)
         database = Database(folder / "node" / "node.db")
         _settle(database, series)
@@ -224,7 +231,11 @@ def _judge(database, folder, modality, archive, series, kills, duration_s) -> Ou
     final = {
         row["uid"]: row["revision"] for row in database.query("SELECT uid, revision FROM units WHERE kind = 'series'")
     }
-    bad += [f"series {uid} has {final[uid]} revisions but {analysed[uid]} jobs" for uid in final if analysed[uid] != final[uid]]
+    bad += [
+        f"series {uid} has {final[uid]} revisions but {analysed[uid]} jobs"
+        for uid in final
+        if analysed[uid] != final[uid]
+    ]
     if len(final) != series:
         bad.append(f"{series} series were sent, {len(final)} are known")
     results = {row["sop_instance_uid"] for row in database.query("SELECT sop_instance_uid FROM results")}

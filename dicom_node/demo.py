@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ node:
   port: {node_port}
   data_dir: ./node
   series_complete_after: 1s
+  study_complete_after: 1s
   workers: auto
 peers:
   archive: {{ae_title: ARCHIVE, host: 127.0.0.1, port: {archive_port}}}
@@ -51,7 +52,8 @@ class SeriesOutcome:
     """What became of one series that was sent."""
 
     series_uid: str
-    description: str
+    files: tuple[str, ...]
+    complete_because: str
     decision: str
     objects: tuple[str, ...]
 
@@ -107,7 +109,7 @@ def run_demo(out: Path, samples: Path, tell: Callable[[str], None]) -> DemoRepor
             tell(f"modality sent {len(report.items)} objects from {samples.name}; all stored: {report.all_stored}")
             _wait_until_settled(node, tell)
             duration_s = time.monotonic() - began
-            return _report(node, out, duration_s)
+            return _report(node, out, {item.sop_instance_uid: item.path for item in report.items}, duration_s)
         finally:
             node.stop()
 
@@ -138,10 +140,12 @@ def _wait_until_settled(node: Node, tell: Callable[[str], None]) -> None:
     raise DicomNodeError(f"the demo's jobs did not end within {TIME_LIMIT_S:.0f} s: see dicom-node jobs list")
 
 
-def _report(node: Node, out: Path, duration_s: float) -> DemoReport:
+def _report(node: Node, out: Path, sent: Mapping[str, str], duration_s: float) -> DemoReport:
     outcomes, problems = [], []
     for unit in node.database.query("SELECT * FROM units WHERE kind = 'series' ORDER BY first_at"):
         jobs = [job for job in node.queue.list(kind="analyse") if job.work.unit_uid == unit["uid"]]
+        rows = node.database.query("SELECT sop_instance_uid FROM instances WHERE series_uid = ?", (unit["uid"],))
+        files = tuple(sorted(Path(sent[row["sop_instance_uid"]]).name for row in rows))
         for job in jobs:
             delivered = node.database.query(
                 "SELECT d.role, d.state, d.reason FROM deliveries d JOIN jobs j ON j.id = d.job_id"
@@ -149,12 +153,14 @@ def _report(node: Node, out: Path, duration_s: float) -> DemoReport:
                 (job.id,),
             )
             objects = tuple(f"{row['role']} ({row['state']})" for row in delivered)
-            outcomes.append(SeriesOutcome(unit["uid"], unit["reason"], f"{job.work.algorithm}: {job.state}", objects))
+            outcomes.append(
+                SeriesOutcome(unit["uid"], files, unit["reason"], f"{job.work.algorithm}: {job.state}", objects)
+            )
             if job.state != "done":
                 problems.append(f"job {job.id} is {job.state}: {job.error}")
             problems += [f"{r['role']}: {r['state']} {r['reason']}" for r in delivered if r["state"] != "delivered"]
         if not jobs:
-            outcomes.append(SeriesOutcome(unit["uid"], unit["reason"], "no rule matched: kept and listed", ()))
+            outcomes.append(SeriesOutcome(unit["uid"], files, unit["reason"], "no rule matched: kept and listed", ()))
     pictures = tuple(_copy_pictures(node, out))
     received = sum(1 for _ in (out / "archive").glob("**/*.dcm"))
     return DemoReport(tuple(outcomes), pictures, received, duration_s, tuple(problems))

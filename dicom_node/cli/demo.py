@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dicom_node.cli.logs import configure_logging
-from dicom_node.cli.tables import short_uid, show_table
+from dicom_node.cli.tables import show_table
 from dicom_node.errors import DicomNodeError
 
 
@@ -21,10 +21,9 @@ def demo(out: Path, samples: Path | None, verbose: bool) -> None:
 
     configure_logging(level="INFO" if verbose else "WARNING")
     report = run_demo(out, samples or find_samples(), click.echo)
-    rows = [(short_uid(o.series_uid), o.description, o.decision, "\n".join(o.objects)) for o in report.outcomes]
-    show_table(
-        "what came of each series", ("series", "complete because", "decision", "objects at the archive"), rows, ""
-    )
+    rows = [("\n".join(o.files), o.complete_because, o.decision, "\n".join(o.objects)) for o in report.outcomes]
+    columns = ("sent", "complete because", "decision", "objects at the archive")
+    show_table("what came of each series", columns, rows, "nothing was sent")
     click.echo(
         f"{report.received_objects} result objects at the archive {report.duration_s:.1f} s after the first C-STORE"
     )
