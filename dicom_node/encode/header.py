@@ -177,10 +177,11 @@ def add_body_part(dataset: Dataset, context: Context) -> None:
     """Body Part Examined as the source has it, and Laterality, which is required where the part may be paired.
 
     Where the source names no body part none is invented: an empty Laterality (type 2C) says that it is not known.
+    Segmentations have no Laterality of the series: each segment names its region.
     """
     copy(context.sources.first, ("BodyPartExamined",), dataset)
     part = str(dataset.get("BodyPartExamined") or "")
-    if not part or part in _PAIRED:
+    if dataset.Modality != "SEG" and (not part or part in _PAIRED):
         side = first_value(context.sources.first, "Laterality")
         dataset.Laterality = side if side in {"L", "R"} else ""
 

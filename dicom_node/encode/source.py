@@ -93,13 +93,14 @@ REQUIRED_EMPTY = (
     "ReferringPhysicianName",
     "StudyID",
 )
-ISSUERS = (
+SEQUENCES = (
     "IssuerOfPatientIDQualifiersSequence",
     "OtherPatientIDsSequence",
     "IssuerOfAccessionNumberSequence",
     "IssuerOfAdmissionIDSequence",
     "PatientSpeciesCodeSequence",
     "ProcedureCodeSequence",
+    "DeidentificationMethodCodeSequence",
 )
 _OF_EVERY_INSTANCE = (
     "SpecificCharacterSet",
@@ -319,10 +320,13 @@ def _patient_and_study(first: Dataset) -> Dataset:
     for keyword in REQUIRED_EMPTY:
         if keyword not in out:
             setattr(out, keyword, "")
-    for keyword in ISSUERS:
+    for keyword in SEQUENCES:
         items = _items(first, keyword)
         if items:
             setattr(out, keyword, items)
+    if "DeidentificationMethod" not in out and "DeidentificationMethodCodeSequence" not in out:
+        # Both or neither (type 1C): half of it would make every result incomplete
+        out.pop("PatientIdentityRemoved", None)
     return out
 
 
