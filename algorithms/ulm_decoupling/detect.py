@@ -87,13 +87,13 @@ def detect(
     if options.subpixel == "centroid":
         return _centroids(image, seeds)
     least = options.min_relative_amplitude * scene.bright
-    found = fit_emitters(image, seeds)
+    found = fit_emitters(image, seeds, steps=5)
     for _ in range(RESIDUAL_ROUNDS):
         threshold = max(PEAK_SIGMAS_OF_NOISE * scene.noise, options.residual_relative_amplitude * scene.bright)
         left = scene.emitters(*peaks(image.without(found), threshold, scene.point_spread))
         if len(left) == 0:
             break
-        found = fit_emitters(image, found.joined(left), steps=8)
+        found = fit_emitters(image, found.joined(left), steps=6)
         found = found[found.amplitude > least]
     return _split(image, found)
 
@@ -166,7 +166,7 @@ def _split(image: PaddedFrames, found: Emitters) -> Emitters:
         )
         for sign in (1, -1)
     ]
-    both = fit_emitters(image, halves[0].joined(halves[1]).joined(rest), steps=15)
+    both = fit_emitters(image, halves[0].joined(halves[1]).joined(rest), steps=12)
     first, second = both[np.arange(n)], both[np.arange(n, 2 * n)]
     better = local_residual(image, both, one) < SPLIT_RESIDUAL * local_residual(image, found, one)
     smaller, larger = np.minimum(first.amplitude, second.amplitude), np.maximum(first.amplitude, second.amplitude)

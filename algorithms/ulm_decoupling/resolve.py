@@ -31,6 +31,7 @@ from algorithms.ulm_decoupling.track import NO_TRACK, LinkOptions, filled, link,
 ROUNDS = 4
 EXTEND_FRAMES = 4  # beyond either end of a track, per round
 MIN_POINTS_TO_EXTEND = 5
+POINTS_TO_EXTEND_FROM = 8
 POSITION_WEIGHT = 0.05
 AMPLITUDE_WEIGHT = 0.1
 MIN_EVIDENCE = 0.1  # of the bubble's own energy
@@ -131,17 +132,19 @@ def _proposals(found: Emitters, track: np.ndarray, expected: Expectation, n_fram
     values = (found.x_px, found.y_px, expected.amplitude, found.sigma_x_px, found.sigma_y_px)
     frame, _, between = filled(found.frame, track, values)
     parts = [Emitters(frame, *between)]
-    _, _, v_x, v_y = smoothed(found.frame, found.x_px, found.y_px, track, half_window=7, curve="line")
     order = np.lexsort((found.frame, track))
     order = order[track[order] != NO_TRACK]
     changes = np.flatnonzero(np.diff(track[order])) + 1
-    long_enough = np.bincount(track[order])[track[order]] >= MIN_POINTS_TO_EXTEND
-    for direction, ends in ((-1, np.append(0, changes)), (1, np.append(changes - 1, len(order) - 1))):
-        last = order[ends[long_enough[ends]]]
+    starts, stops = np.append(0, changes), np.append(changes, len(order)) - 1
+    long_enough = stops - starts + 1 >= MIN_POINTS_TO_EXTEND
+    starts, stops = starts[long_enough], stops[long_enough]
+    for direction, ends in ((-1, starts), (1, stops)):
+        last = order[ends]
+        v_x, v_y = _end_velocity(found, order, ends, -direction, stops - starts + 1)
         for ahead in range(1, EXTEND_FRAMES + 1):
             far = direction * ahead
             parts.append(Emitters(
-                found.frame[last] + far, found.x_px[last] + far * v_x[last], found.y_px[last] + far * v_y[last],
+                found.frame[last] + far, found.x_px[last] + far * v_x, found.y_px[last] + far * v_y,
                 expected.amplitude[last], found.sigma_x_px[last], found.sigma_y_px[last],
             ))  # fmt: skip
     all_parts = parts[0]
@@ -152,6 +155,20 @@ def _proposals(found: Emitters, track: np.ndarray, expected: Expectation, n_fram
     inside &= (all_parts.x_px >= 0) & (all_parts.x_px <= columns - 1)
     inside &= (all_parts.y_px >= 0) & (all_parts.y_px <= rows - 1)
     return all_parts[inside]
+
+
+def _end_velocity(
+    found: Emitters, order: np.ndarray, ends: np.ndarray, inwards: int, lengths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Velocity (px/frame) of the straight line through the last few points at one end of each track."""
+    steps = np.arange(POINTS_TO_EXTEND_FROM)
+    member = steps < lengths[:, None]
+    near = order[ends[:, None] + np.where(member, inwards * steps, 0)]
+    t = np.where(member, found.frame[near].astype(float), 0.0)
+    points = member.sum(1, keepdims=True)
+    t = np.where(member, t - t.sum(1, keepdims=True) / points, 0.0)
+    spread = (t**2).sum(1)
+    return (t * found.x_px[near]).sum(1) / spread, (t * found.y_px[near]).sum(1) / spread
 
 
 def _judged(
@@ -184,11 +201,11 @@ def _judged_stretch(
 ) -> Emitters:
     n = len(found)
     everything = Expectation(*(np.concatenate(pair) for pair in zip(_fields(expected), _fields(wished), strict=True)))
-    with_all = fit_emitters(image, found.joined(proposed), everything)
+    with_all = fit_emitters(image, found.joined(proposed), everything, steps=6)
     tracked = everything.amplitude_weight > 0
     good = with_all.amplitude > np.maximum(np.where(tracked, WEAKEST * everything.amplitude, 0.0), least_amplitude)
     if len(proposed):
-        without = fit_emitters(image, found, expected, steps=8)
+        without = fit_emitters(image, found, expected, steps=5)
         good[n:] &= _evidence(image, with_all, without, everything, proposed) > MIN_EVIDENCE
     kept = with_all[good]
     twins = near_pairs(kept, TWIN_SIGMAS)

@@ -14,6 +14,7 @@ from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames, fit_emitters, 
 from algorithms.ulm_decoupling.psf import PointSpread, estimate_point_spread
 
 SAMPLE_FRAMES = 64
+WIDTH_FRAMES = 32  # of those, for the point spread
 MIN_FRAMES_FOR_BACKGROUND = 8  # fewer frames cannot tell a resting structure from a bubble
 SIGMA_OF_MAD = 1.4826  # standard deviation of normal noise over its median absolute deviation
 PEAK_SIGMAS_OF_NOISE = 6.0
@@ -68,7 +69,7 @@ def survey(frames: np.ndarray) -> Scene:
     moving = sample - background
     floor = 0.5 if frames.dtype.kind in "ui" else 1e-3 * float(np.abs(moving).max())
     noise = max(SIGMA_OF_MAD * float(np.median(np.abs(moving))), floor)
-    guess = estimate_point_spread(moving[:32], noise)
+    guess = estimate_point_spread(moving[:WIDTH_FRAMES], noise)
     if guess.n_examples:
         guess = PointSpread(
             FIRST_GUESS_OF_WIDTH * guess.sigma_x_px, FIRST_GUESS_OF_WIDTH * guess.sigma_y_px, guess.n_examples
@@ -81,7 +82,9 @@ def survey(frames: np.ndarray) -> Scene:
     ordered = np.sort(seeds.amplitude)
     bright = float(ordered[np.searchsorted(np.cumsum(ordered**2), (ordered**2).sum() / 2)])
     seeds = seeds[seeds.amplitude > 0.25 * bright]
-    return Scene(background, noise, _refined_widths(scene.image(sample), seeds, guess, bright), bright, top)
+    few = seeds[seeds.frame < WIDTH_FRAMES]
+    widths = _refined_widths(scene.image(sample[:WIDTH_FRAMES]), few, guess, bright)
+    return Scene(background, noise, widths, bright, top)
 
 
 def peaks(
