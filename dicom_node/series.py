@@ -98,7 +98,7 @@ class UltrasoundRegion:
 
     ``delta_x`` and ``delta_y`` are the physical size of a pixel step in ``unit_x`` / ``unit_y``. A region whose
     bounds lie outside the image has ``stale`` = True: its calibration belongs to some other picture and must
-    not be used.
+    not be used. The reference pixel counts from (x0, y0) of the region and may lie outside of it (C.8.5.5.1.16).
     """
 
     x0: int
@@ -229,7 +229,9 @@ class Volume:
     """Frames that share one pixel grid, in order of time: a cine clip, one slice of a cine MR, one image.
 
     ``spacing`` is set where one spacing holds for the whole picture (MR, CT). For ultrasound it stays ``None``:
-    ask the region that is measured in. ``series_uid`` is the series of the instances in it.
+    ask the region that is measured in. ``series_uid`` is the series of the instances in it. ``photometric`` is
+    the header's word; whatever it says, the pixels are RGB or grey with larger = brighter (MONOCHROME1 is turned
+    over in its stored range), or a quantity where the header has a modality rescale.
     """
 
     frames: tuple[Frame, ...]

@@ -7,10 +7,10 @@ no backup, no deletion.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import re
-import shutil
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,7 +21,8 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, build_context, evt
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
     Verification,
@@ -29,8 +30,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from dicom_node.archive.query import answers
 from dicom_node.errors import StorageError
-
-_config.STORE_RECV_CHUNKED_DATASET = True  # straight to disk; pynetdicom's switch is one for the process
+from dicom_node.receive.server import StorageServer
+from dicom_node.receive.stream import IncomingDataSet
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ CANCELLED = 0xFE00
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 INVALID_QUERY = 0xA900
+
+MOST_ASSOCIATIONS = 50
+MAX_PDU = 131072
 
 _SAFE = re.compile(r"[0-9]+(\.[0-9]+)*")
 
@@ -98,6 +102,7 @@ class EmbeddedArchive:
         self.behaviour = behaviour or Behaviour()
         self.port = port
         self._bind = bind
+        self._arriving = folder / ".arriving"
         self._lock = threading.Lock()
         self._kept: dict[str, Kept] = {}
         self._times: dict[str, int] = {}
@@ -117,27 +122,32 @@ class EmbeddedArchive:
     def start(self) -> None:
         """Listens. Raises StorageError where the port is taken or the folder cannot be made."""
         entity = AE(ae_title=self.ae_title)
-        entity.maximum_associations = 50
-        entity.maximum_pdu_size = 131072
-        for context in AllStoragePresentationContexts:
-            if context.abstract_syntax not in self.behaviour.refused_sop_classes:
-                entity.add_supported_context(str(context.abstract_syntax), list(self.behaviour.transfer_syntaxes))
-        entity.add_supported_context(Verification)
-        if self.behaviour.offers_find:
-            entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+        entity.maximum_associations = MOST_ASSOCIATIONS
+        entity.maximum_pdu_size = MAX_PDU
+        handlers = [(evt.EVT_C_STORE, self._on_store), (evt.EVT_C_FIND, self._on_find)]
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._arriving.mkdir(parents=True, exist_ok=True)
+            for left in self._arriving.iterdir():
+                left.unlink()
             self._index_folder()
-            handlers = [(evt.EVT_C_STORE, self._on_store), (evt.EVT_C_FIND, self._on_find)]
-            self._server = entity.start_server((self._bind, self.port), block=False, evt_handlers=handlers)
+            self._server = StorageServer(
+                entity,
+                (self._bind, self.port),
+                self.ae_title,
+                self._contexts(),
+                handlers,
+                lambda meta: IncomingDataSet(self._arriving, meta, 0),
+                lambda association: association.join(),
+            )
         except OSError as error:
             raise StorageError(f"the archive cannot start on {self._bind}:{self.port}: {error.strerror}") from error
+        self._server.start()
         self.port = self._server.server_address[1]
 
     def stop(self) -> None:
         """Stops listening and ends open associations."""
         if self._server is not None:
-            self._server.shutdown()
+            self._server.stop()
             self._server = None
 
     @property
@@ -158,8 +168,17 @@ class EmbeddedArchive:
         with self._lock:
             return tuple(self._order)
 
+    def _contexts(self) -> list[PresentationContext]:
+        storage = [
+            build_context(str(context.abstract_syntax), list(self.behaviour.transfer_syntaxes))
+            for context in AllStoragePresentationContexts
+            if context.abstract_syntax not in self.behaviour.refused_sop_classes
+        ]
+        find = [build_context(StudyRootQueryRetrieveInformationModelFind)] if self.behaviour.offers_find else []
+        return [*storage, build_context(Verification), *find]
+
     def _index_folder(self) -> None:
-        for path in sorted(self.folder.rglob("*.dcm")):
+        for path in sorted(self.folder.glob("*/*/*.dcm")):
             header = dcmread(path, stop_before_pixels=True)
             self._kept[str(header.SOPInstanceUID)] = _kept(path, header)
 
@@ -188,10 +207,12 @@ class EmbeddedArchive:
         return SUCCESS if overruled is None else overruled
 
     def _keep(self, event: evt.Event, sop_instance_uid: str) -> None:
-        arriving = Path(event.dataset_path)
+        incoming = event.request.incoming  # type: ignore[attr-defined]
+        if incoming.problem is not None:
+            raise OSError(errno.ENOSPC, incoming.problem)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            header = dcmread(arriving, stop_before_pixels=True)
+            header = dcmread(incoming.path, stop_before_pixels=True)
         target = (
             self.folder
             / safe_name(str(header.StudyInstanceUID))
@@ -199,9 +220,7 @@ class EmbeddedArchive:
             / f"{safe_name(sop_instance_uid)}.dcm"
         )
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(f".part{threading.get_ident()}")
-        shutil.copyfile(arriving, partial)
-        partial.replace(target)
+        incoming.path.replace(target)
         with self._lock:
             self._kept[sop_instance_uid] = _kept(target, header)
             self._times[sop_instance_uid] = self._times.get(sop_instance_uid, 0) + 1

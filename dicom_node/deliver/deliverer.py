@@ -29,7 +29,6 @@ FALLBACK_SOP_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
     "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture
     "1.2.840.10008.5.1.4.1.1.7.2",  # Multi-frame Grayscale Byte Secondary Capture
-    "1.2.840.10008.5.1.4.1.1.7.4",  # Multi-frame True Color Secondary Capture
 )
 """Proposed besides what is sent: what ``adapt`` may turn an object into that the peer does not take."""
 
@@ -118,10 +117,12 @@ class Deliverer:
     def _attempt(self, job: Job, peer: Peer) -> None:
         where = {"job": job.id, "peer": peer.name}
         try:
-            self._deliver(job, peer)
-            if self._stopping.is_set() and not self._all_final(job):
+            ledger = Ledger(self._database, job.id, self._clock)
+            self._deliver(job, peer, ledger)
+            if self._stopping.is_set() and not ledger.all_final():
                 self._queue.release(job)
                 return
+            _conclude(peer, ledger)
             self._queue.finish(job)
             log.info("results delivered", extra=where)
         except LeaseLost:
@@ -133,16 +134,14 @@ class Deliverer:
             log.error("delivery failed unexpectedly (%s)", type(error).__name__, extra=where)
             self._queue.fail(job, error, peer.retry)
 
-    def _deliver(self, job: Job, peer: Peer) -> None:
-        """Raises PeerError where some objects must wait, PeerRefused where some were refused for good."""
-        ledger = Ledger(self._database, job.id, self._clock)
+    def _deliver(self, job: Job, peer: Peer, ledger: Ledger) -> None:
+        """Sends what is not final yet; the outcome is in the ledger. Raises PeerError where the association is lost."""
         if job.attempts == 1:
             ledger.begin_again()
+        if ledger.all_final():
+            return
         delivery = _Delivery(job, peer, ledger, self._objects_of(job))
-        before = ledger.entries()
-        in_doubt = [entry for entry in before.values() if entry.state == "sending"]
-        if self._all_final(job):
-            return self._conclude(delivery)
+        in_doubt = [entry for entry in ledger.entries().values() if entry.state == "sending"]
         wanted = [(item.sop_class_uid, syntax) for item in delivery.objects for syntax in _syntaxes(item)]
         wanted += [(sop_class, syntax) for sop_class in FALLBACK_SOP_CLASSES for syntax in PLAIN_SYNTAXES]
         with ScuAssociation(delivery.remote, wanted, find=bool(in_doubt)) as association:
@@ -154,8 +153,6 @@ class Deliverer:
                 self._send(delivery, association, plan, folder)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
-        if not self._stopping.is_set():
-            self._conclude(delivery)
 
     def _objects_of(self, job: Job) -> tuple[Outgoing, ...]:
         assert job.parent_id is not None
@@ -250,22 +247,24 @@ class Deliverer:
                 f"{delivery.peer.name} is short of resources (0x{status.code:04X}): it gets time to recover"
             )
 
-    def _all_final(self, job: Job) -> bool:
-        entries = Ledger(self._database, job.id, self._clock).entries()
-        return all(entry.state in FINAL for entry in entries.values())
 
-    def _conclude(self, delivery: _Delivery) -> None:
-        """Raises where not all is well; returns where the job is done."""
-        entries = delivery.ledger.entries().values()
-        refused = [entry for entry in entries if entry.state == "refused"]
-        waiting = [entry for entry in entries if entry.state not in FINAL]
-        if waiting:
-            raise PeerError(f"{delivery.peer.name} could not store {_listed(waiting)}")
-        if refused:
-            raise PeerRefused(f"{delivery.peer.name} refused {_listed(refused)}")
-        unwanted = [entry for entry in entries if entry.state == "skipped"]
-        if unwanted and not any(entry.state == "delivered" for entry in entries) and not delivery.peer.exclude:
-            raise PeerRefused(f"{delivery.peer.name} takes none of the objects: {_listed(unwanted)}")
+def _conclude(peer: Peer, ledger: Ledger) -> None:
+    """Judges what the ledger says.
+
+    Raises:
+        PeerError: objects must wait for another attempt.
+        PeerRefused: objects were refused for good, or the peer takes none of them.
+    """
+    entries = ledger.entries().values()
+    refused = [entry for entry in entries if entry.state == "refused"]
+    waiting = [entry for entry in entries if entry.state not in FINAL]
+    if waiting:
+        raise PeerError(f"{peer.name} could not store {_listed(waiting)}")
+    if refused:
+        raise PeerRefused(f"{peer.name} refused {_listed(refused)}")
+    unwanted = [entry for entry in entries if entry.state == "skipped"]
+    if unwanted and not any(entry.state == "delivered" for entry in entries) and not peer.exclude:
+        raise PeerRefused(f"{peer.name} takes none of the objects: {_listed(unwanted)}")
 
 
 def _syntaxes(item: Outgoing) -> tuple[str, ...]:

@@ -41,6 +41,10 @@ class Ledger:
         )
         return {row["sop_instance_uid"]: Entry(**row) for row in rows}
 
+    def all_final(self) -> bool:
+        """Whether nothing is left to send."""
+        return all(entry.state in FINAL for entry in self.entries().values())
+
     def begin_again(self) -> None:
         """A person asked for another try: what was refused or left out is tried again."""
         self._change("state = 'waiting', status = NULL, reason = ''", "state IN ('refused', 'skipped')", ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import struct
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,13 +70,13 @@ class ScuAssociation:
         entity = AE(ae_title=self._remote.calling_ae)
         timeout_s = self._remote.timeout_s
         entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = timeout_s
-        entity.network_timeout = timeout_s
+        entity.network_timeout = None  # silence between two messages is ours: a file being rewritten
         association = entity.associate(
             self._remote.host,
             self._remote.port,
             contexts=self._contexts,
             ae_title=self._remote.called_ae,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _prepare_socket, [timeout_s])],
         )
         if not association.is_established:
             raise PeerError(self._why_not(association))
@@ -155,9 +156,16 @@ def _connection_fault(remote: Remote) -> str:
         return error.strerror or str(error) or type(error).__name__
 
 
-def _send_at_once(event: evt.Event) -> None:
-    """TCP_NODELAY: without it the data of each C-STORE may wait 40 ms for the command's acknowledgement."""
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _prepare_socket(event: evt.Event, timeout_s: float) -> None:
+    """TCP_NODELAY: without it the data of each C-STORE may wait 40 ms for the command's acknowledgement.
+
+    SO_SNDTIMEO: a peer that stops reading ends the association; pynetdicom would wait for ever.
+    """
+    connection = event.assoc.dul.socket.socket
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    seconds = int(timeout_s)
+    timeval = struct.pack("ll", seconds, int((timeout_s - seconds) * 1e6))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
 
 def _bound_memory(association: Any) -> None:
@@ -166,7 +174,7 @@ def _bound_memory(association: Any) -> None:
     put = queue.put
 
     def put_when_there_is_room(item: object) -> None:
-        while queue.qsize() >= QUEUED_PDUS and association.is_established:
+        while queue.qsize() >= QUEUED_PDUS and association.dul.is_alive() and association.is_established:
             time.sleep(0.0005)
         put(item)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+import socket
+import threading
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -103,3 +105,48 @@ def world(tmp_path: Path) -> World:
 def make_file() -> Callable[..., Path]:
     """``result_file``, for tests that make further objects."""
     return result_file
+
+
+@pytest.fixture
+def stalling() -> Iterator[Callable[[int, int], int]]:
+    """A function: (port, after_bytes) -> port of a relay to it that stops reading after so many bytes."""
+    done = threading.Event()
+    listeners: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def forward(source: socket.socket, target: socket.socket, limit: int | None) -> None:
+        passed = 0
+        while limit is None or passed < limit:
+            try:
+                data = source.recv(16384)
+                if not data:
+                    return
+                target.sendall(data)
+            except OSError:
+                return
+            passed += len(data)
+        done.wait(30)
+
+    def serve(listener: socket.socket, port: int, limit: int) -> None:
+        inner, _ = listener.accept()
+        with inner, socket.create_connection(("127.0.0.1", port)) as outer:
+            back = threading.Thread(target=forward, args=(outer, inner, None))
+            back.start()
+            forward(inner, outer, limit)
+            for end in (inner, outer):
+                end.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    def start(port: int, after_bytes: int) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threads.append(threading.Thread(target=serve, args=(listener, port, after_bytes)))
+        threads[-1].start()
+        return listener.getsockname()[1]
+
+    yield start
+    done.set()
+    for thread in threads:
+        thread.join(30)
+    for listener in listeners:
+        listener.close()

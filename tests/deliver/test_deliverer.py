@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 from dicom_node.archive import Behaviour, EmbeddedArchive
 from dicom_node.config import NodeConfig, NodeSettings
 from dicom_node.deliver import Outgoing
+from dicom_node.deliver.deliverer import FALLBACK_SOP_CLASSES
+from dicom_node.encode.fallback import _ALTERNATIVES
 
 pytestmark = pytest.mark.loopback
 
@@ -145,6 +148,12 @@ def test_a_fallback_takes_the_place_of_what_the_peer_does_not_take(world, archiv
     assert there.order == ("1.9.2", "1.9.101")
     assert world.queue.get(job.id).state == "done"
     assert not (world.outbox.folder / str(job.id)).exists()
+
+
+def test_every_class_that_encode_falls_back_to_is_proposed():
+    """Stages do not import each other, so the list stands in both: here they are held against each other."""
+    targets = {target for targets in _ALTERNATIVES.values() for target in targets}
+    assert set(FALLBACK_SOP_CLASSES) == targets
 
 
 def test_a_peer_that_takes_nothing(world, archive):
@@ -329,6 +338,20 @@ def test_a_slow_peer_does_not_hold_up_another(world, archive):
         gate.set()
         thread.join()
     assert world.queue.get(slow.id).state == "done"
+
+
+def test_a_peer_that_stops_reading_does_not_hold_us_for_ever(world, archive, stalling):
+    """The connection stays open and takes no more bytes: after timeout_s the delivery waits for another attempt."""
+    there = archive()
+    world.add_peer("archive", stalling(there.port, after_bytes=400_000), timeout_s=1.0)
+    (job,) = world.results(SC)
+    (path,) = world.outbox.folder.rglob("*.dcm")
+    with path.open("ab") as file:  # a private element of 16 MB makes the object larger than all buffers
+        file.write(struct.pack("<HH2sHL", 0x7FE1, 0x0010, b"OB", 0, 16_000_000) + bytes(16_000_000))
+    assert world.deliverer().deliver_once("archive")
+    found = world.queue.get(job.id)
+    assert (found.state, found.error_class) == ("waiting", "PeerError")
+    assert world.states(job) == {"1.9.2": "sending"}
 
 
 def test_a_result_file_that_is_gone_is_said(world, archive):
