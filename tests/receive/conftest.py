@@ -147,7 +147,9 @@ class Reception:
 
     def closed(self) -> list[dict[str, Any]]:
         """The associations, when all of them have ended: the last row is written just after the peer hears of it."""
-        self.receiver.stop()
+        deadline = time.monotonic() + 10
+        while any(row["closed_at"] is None for row in self.rows("associations")) and time.monotonic() < deadline:
+            time.sleep(0.005)
         return self.rows("associations")
 
 
