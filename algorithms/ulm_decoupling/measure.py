@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from algorithms.ulm_decoupling.binarise import Threshold, ThresholdMethod, bubble_mask
-from algorithms.ulm_decoupling.wavelets import filter_pair, kernel, kernel_length
+from algorithms.ulm_decoupling.wavelets import decompose, filter_pair, kernel, kernel_length
 
 __all__ = [
     "SpaceDecoupling",
@@ -45,7 +45,7 @@ OPENCV_METRIC = {
     "manhattan": (cv2.DIST_L1, cv2.DIST_MASK_3),  # 3x3 steps are exact for these two metrics
     "chessboard": (cv2.DIST_C, cv2.DIST_MASK_3),
 }
-STRIP_PX = 2048  # pixels whose whole signals are transformed together: two work arrays that stay in the cache
+STRIP_PX = 4096  # pixels whose whole signals are transformed together: two work arrays that stay in the cache
 
 
 @dataclass(frozen=True)
@@ -351,44 +351,13 @@ def _decompose(signals: np.ndarray, options: TimeDecoupling, parts: dict[int, np
             rooms = scratch[:, :, : strip.stop - strip.start]
             np.copyto(rooms[0], signals[:, strip], casting="unsafe")
             _check_finite(rooms[0])
-            _decompose_strip(rooms, options, {scale: part[:, strip] for scale, part in parts.items()})
+            written = {scale: part[:, strip] for scale, part in parts.items()}
+            decompose(rooms, options.wavelet, written)
+            for part in written.values():
+                _apply_sign(part, options.sign)
 
     shares = np.array_split(np.arange(len(strips)), threads)
     _in_threads(work, [[strips[i] for i in share] for share in shares])
-
-
-def _decompose_strip(rooms: np.ndarray, options: TimeDecoupling, parts: dict[int, np.ndarray]) -> None:
-    """One strip: the filter bank without decimation (à trous), valid part only.
-
-    ``rooms``: three (N, pixels) work arrays; the first holds the signals. The approximation of level k is a sum
-    of two (Haar) or F shifted copies of the one before, so rounding grows with the scale, not with time as it
-    would in one running sum.
-    """
-    low, high = filter_pair(options.wavelet)
-    smooth_room, other = rooms[0], rooms[1]
-    smooth = smooth_room
-    for scale in range(0, max(parts) + 1):
-        step = 2**scale
-        if scale in parts:
-            _filter(smooth, high, step, parts[scale], rooms[2])
-            _apply_sign(parts[scale], options.sign)
-        if scale < max(parts):
-            target = other[: len(smooth) - step * (len(low) - 1)]
-            _filter(smooth, low, step, target, rooms[2])
-            smooth_room, other = other, smooth_room
-            smooth = target
-
-
-def _filter(source: np.ndarray, taps: np.ndarray, step: int, out: np.ndarray, spare: np.ndarray) -> None:
-    """out[n] = sum over k of taps[k] * source[n + (F - 1 - k) * step]: a convolution, valid part."""
-    shifted = [source[k * step : k * step + len(out)] for k in reversed(range(len(taps)))]
-    if len(taps) == 2:
-        cv2.addWeighted(shifted[0], float(taps[0]), shifted[1], float(taps[1]), 0.0, dst=out)
-        return
-    np.multiply(shifted[0], np.float32(taps[0]), out=out)
-    for part, tap in zip(shifted[1:], taps[1:], strict=True):
-        np.multiply(part, np.float32(tap), out=spare[: len(out)])
-        out += spare[: len(out)]
 
 
 def _apply_sign(part: np.ndarray, sign: Sign) -> None:

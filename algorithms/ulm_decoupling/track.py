@@ -81,6 +81,8 @@ def link(
     """
     options = options or LinkOptions()
     track = np.full(len(frame), NO_TRACK)
+    if len(frame) == 0:
+        return track
     order = np.argsort(frame, kind="stable")
     numbers, starts = np.unique(frame[order], return_index=True)
     ends = np.append(starts[1:], len(order))
@@ -146,7 +148,8 @@ def smoothed(
         back[order] = coefficients[:, :2]
         results.append(back)
     (x, v_x), (y, v_y) = (r.T for r in results)
-    return x, y, v_x, v_y
+    tracked = track != NO_TRACK
+    return np.where(tracked, x, x_px), np.where(tracked, y, y_px), v_x * tracked, v_y * tracked
 
 
 def filled(
@@ -231,10 +234,10 @@ def _advance(opened: _Open, old: np.ndarray, now: int, x: np.ndarray, y: np.ndar
 
 
 def _renumbered(track: np.ndarray, min_length: int) -> np.ndarray:
-    lengths = np.bincount(track) if len(track) else np.empty(0, dtype=int)
+    lengths = np.bincount(track)
     kept = lengths >= min_length
     number = np.where(kept, np.cumsum(kept) - 1, NO_TRACK)
-    return number[track] if len(track) else track
+    return number[track]
 
 
 def _weighted_parabola(basis: np.ndarray, value: np.ndarray, weight: np.ndarray) -> np.ndarray:

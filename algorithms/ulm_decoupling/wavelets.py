@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 
+import cv2
 import numpy as np
 import pywt
 
@@ -56,6 +57,43 @@ def kernel(wavelet: str, scale: int) -> np.ndarray:
     for level in range(scale):
         smooth = np.convolve(smooth, _spread(low, 2**level))
     return np.convolve(smooth, _spread(high, 2**scale))
+
+
+def decompose(rooms: np.ndarray, wavelet: str, parts: dict[int, np.ndarray]) -> None:
+    """Coefficients of some scales for a few pixels: the filter bank without decimation (à trous), valid part.
+
+    The approximation of a level is a sum of two (Haar) or F shifted copies of the one before, so rounding grows
+    with the scale, not with time as it would in one running sum.
+
+    Args:
+        rooms: (3, N, pixels) float32 work arrays; the first holds the signals. All are overwritten.
+        wavelet: a discrete wavelet of PyWavelets.
+        parts: for each scale wanted, the (N - kernel_length + 1, pixels) float32 array to write to.
+    """
+    low, high = filter_pair(wavelet)
+    smooth_room, other, spare = rooms
+    smooth = smooth_room
+    for scale in range(max(parts) + 1):
+        step = 2**scale
+        if scale in parts:
+            _filter(smooth, high, step, parts[scale], spare)
+        if scale < max(parts):
+            target = other[: len(smooth) - step * (len(low) - 1)]
+            _filter(smooth, low, step, target, spare)
+            smooth_room, other = other, smooth_room
+            smooth = target
+
+
+def _filter(source: np.ndarray, taps: np.ndarray, step: int, out: np.ndarray, spare: np.ndarray) -> None:
+    """out[n] = sum over k of taps[k] * source[n + (F - 1 - k) * step]: a convolution, valid part."""
+    shifted = [source[k * step : k * step + len(out)] for k in reversed(range(len(taps)))]
+    if len(taps) == 2:
+        cv2.addWeighted(shifted[0], float(taps[0]), shifted[1], float(taps[1]), 0.0, dst=out)
+        return
+    np.multiply(shifted[0], np.float32(taps[0]), out=out)
+    for part, tap in zip(shifted[1:], taps[1:], strict=True):
+        np.multiply(part, np.float32(tap), out=spare[: len(out)])
+        out += spare[: len(out)]
 
 
 def _spread(taps: np.ndarray, step: int) -> np.ndarray:
