@@ -182,7 +182,7 @@ class EmbeddedArchive:
             header = dcmread(path, stop_before_pixels=True)
             self._kept[str(header.SOPInstanceUID)] = _kept(path, header)
 
-    def _on_store(self, event: evt.Event) -> int:
+    def _on_store(self, event: Any) -> int:
         with self._lock:
             self._requests += 1
             number = self._requests
@@ -206,8 +206,8 @@ class EmbeddedArchive:
         overruled = self.behaviour.after(request)
         return SUCCESS if overruled is None else overruled
 
-    def _keep(self, event: evt.Event, sop_instance_uid: str) -> None:
-        incoming = event.request.incoming  # type: ignore[attr-defined]
+    def _keep(self, event: Any, sop_instance_uid: str) -> None:
+        incoming = event.request.incoming
         if incoming.problem is not None:
             raise OSError(errno.ENOSPC, incoming.problem)
         with warnings.catch_warnings():
@@ -226,7 +226,7 @@ class EmbeddedArchive:
             self._times[sop_instance_uid] = self._times.get(sop_instance_uid, 0) + 1
             self._order.append(sop_instance_uid)
 
-    def _on_find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+    def _on_find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
         with self._lock:
             headers = [kept.header for kept in self._kept.values()]
         try:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from dicom_node.config import NodeConfig, Peer
 from dicom_node.database import Database
 from dicom_node.deliver.ledger import FINAL, Entry, Ledger
-from dicom_node.deliver.outgoing import Outgoing, identifiers_of, images_first, series_uid_of
+from dicom_node.deliver.outgoing import REPORT_ROLE, Outgoing, identifiers_of, images_first, series_uid_of
 from dicom_node.deliver.scu import Remote, ScuAssociation
 from dicom_node.deliver.statuses import Fate, judge
 from dicom_node.deliver.transcode import PLAIN_SYNTAXES, alternatives, transcode
@@ -209,8 +209,9 @@ class Deliverer:
     def _send(self, delivery: _Delivery, association: ScuAssociation, plan: Sequence[Outgoing], folder: Path) -> None:
         entries = delivery.ledger.entries()
         open_items = [item for item in plan if entries[item.sop_instance_uid].state not in FINAL]
+        must_wait = False
         for position, item in enumerate(open_items):
-            if self._stopping.is_set():
+            if self._stopping.is_set() or (must_wait and item.role == REPORT_ROLE):
                 return
             size_bytes = item.path.stat().st_size if item.path.exists() else 0
             self._queue.renew(
@@ -219,13 +220,13 @@ class Deliverer:
                 position / len(open_items),
                 f"sending {item.role}",
             )
-            self._send_one(delivery, association, item, folder)
+            must_wait |= self._send_one(delivery, association, item, folder) is Fate.LATER
 
-    def _send_one(self, delivery: _Delivery, association: ScuAssociation, item: Outgoing, folder: Path) -> None:
+    def _send_one(self, delivery: _Delivery, association: ScuAssociation, item: Outgoing, folder: Path) -> Fate:
         syntax = _route(item, association.accepted)
         if syntax is None:
             delivery.ledger.refuse(item.sop_instance_uid, "the peer accepts no presentation context for it")
-            return
+            return Fate.REFUSED
         path = item.path
         if syntax != item.transfer_syntax_uid:
             folder.mkdir(parents=True, exist_ok=True)
@@ -246,6 +247,7 @@ class Deliverer:
             raise PeerError(
                 f"{delivery.peer.name} is short of resources (0x{status.code:04X}): it gets time to recover"
             )
+        return status.fate
 
 
 def _conclude(peer: Peer, ledger: Ledger) -> None:

@@ -156,7 +156,7 @@ def _connection_fault(remote: Remote) -> str:
         return error.strerror or str(error) or type(error).__name__
 
 
-def _prepare_socket(event: evt.Event, timeout_s: float) -> None:
+def _prepare_socket(event: Any, timeout_s: float) -> None:
     """TCP_NODELAY: without it the data of each C-STORE may wait 40 ms for the command's acknowledgement.
 
     SO_SNDTIMEO: a peer that stops reading ends the association; pynetdicom would wait for ever.

@@ -189,6 +189,17 @@ def test_a_peer_short_of_resources_gets_time_and_only_what_is_missing(world, arc
     assert there.times_stored == {"1.9.1": 1, "1.9.2": 1, "1.9.3": 1}
 
 
+def test_the_report_waits_for_what_it_points_at(world, archive):
+    there = archive(before=first_answers(0x0110))
+    (job,) = world.results(SR, SC, SEG)
+    deliverer = world.deliverer()
+    assert deliverer.deliver_once("archive")
+    assert world.states(job) == {"1.9.2": "waiting", "1.9.3": "delivered", "1.9.1": "waiting"}
+    world.now += 60
+    assert deliverer.deliver_once("archive")
+    assert there.order == ("1.9.3", "1.9.2", "1.9.1")
+
+
 def test_refused_objects_fail_the_job_and_a_person_may_try_again(world, archive):
     archive(before=first_answers(0xC123))
     (job,) = world.results(SR, SC)
