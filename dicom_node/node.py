@@ -7,15 +7,20 @@ The stages meet in the database only, so any of them can stop or die at any mome
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
-import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from dicom_node.assemble import Assembler
@@ -23,7 +28,7 @@ from dicom_node.config import NodeConfig, load_config
 from dicom_node.database import Database
 from dicom_node.deliver import Deliverer
 from dicom_node.encode import adapt_to_peer
-from dicom_node.errors import ConfigurationError, UsageError
+from dicom_node.errors import ConfigurationError, StorageError, UsageError
 from dicom_node.jobs import Queue
 from dicom_node.plugins import Catalogue
 from dicom_node.receive import Receiver
@@ -35,7 +40,13 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.2
 IDLE_DELIVERY_WAIT_S = 0.2
+TROUBLE_WAIT_S = 1.0
 STOP_TIMEOUT_S = 20.0
+TICK = "tick"
+FIXED_SETTINGS = ("ae_title", "bind", "port", "data_dir", "uid_namespace")
+"""Settings of ``node`` that a reload cannot change: sockets, files and workers are bound to them."""
+
+DATABASE_REFUSALS = (StorageError, sqlite3.Error)
 
 
 class DataFolderLock:
@@ -62,16 +73,26 @@ class DataFolderLock:
 class DeliveryThread(threading.Thread):
     """Delivers to one peer for as long as it is asked to; other peers go on beside it."""
 
-    def __init__(self, deliverer: Deliverer, peer: str) -> None:
+    def __init__(self, deliverer: Deliverer, peer: str, database: Database) -> None:
         super().__init__(name=f"deliver-{peer}", daemon=True)
-        self._deliverer, self._peer = deliverer, peer
+        self._deliverer, self._peer, self._database = deliverer, peer, database
         self._stopping, self._wake = threading.Event(), threading.Event()
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            if not self._deliverer.deliver_once(self._peer):
+            if not self._deliver():
                 self._wake.wait(IDLE_DELIVERY_WAIT_S)
                 self._wake.clear()
+        self._database.close()
+
+    def _deliver(self) -> bool:
+        """One job. A database that refuses must not end the thread: nobody would deliver to this peer any more."""
+        try:
+            return self._deliverer.deliver_once(self._peer)
+        except DATABASE_REFUSALS as error:
+            log.error("deliveries wait: %s", error, extra={"peer": self._peer})
+            self._stopping.wait(TROUBLE_WAIT_S)
+            return False
 
     def wake(self) -> None:
         self._wake.set()
@@ -89,37 +110,59 @@ class Node:
         self._catalogue = catalogue
         self._clock = clock
         self._lock = DataFolderLock(config.node.data_dir)
+        try:
+            self._build(config)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _build(self, config: NodeConfig) -> None:
         data_dir = config.node.data_dir
         self.database = Database(data_dir / "node.db")
         inbox, outbox = Inbox(data_dir), Outbox(data_dir)
-        self.queue = Queue(self.database, clock)
-        self._receiver = Receiver(config.node, self.database, inbox, clock, on_change=self._nudge)
+        self.queue = Queue(self.database, self._clock)
+        self._receiver = Receiver(config.node, self.database, inbox, self._clock, on_change=self._tick_now)
         self._assembler = Assembler(self.database, config.node, listening_since=self._clock())
         self._router = Router(self.database, config, self.queue, inbox)
         self._supervisor = Supervisor(config, self.queue, on_change=self._wake_delivery)
-        self._deliverer = Deliverer(self.database, self.queue, outbox, config, adapt_to_peer, clock)
+        self._deliverer = Deliverer(self.database, self.queue, outbox, config, adapt_to_peer, self._clock)
         self._deliveries: dict[str, DeliveryThread] = {}
-        self._scheduler = BackgroundScheduler(timezone="UTC")
-        self._nudged = threading.Event()
+        self._scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(1)})
+        self._tick_trouble = ""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._receiver.port
 
     def start(self) -> None:
-        """Takes up what an earlier run left, then listens."""
+        """Takes up what an earlier run left, then listens.
+
+        Raises:
+            StorageError: the address cannot be bound, or the disk refuses. Nothing runs then.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         left_running = self.queue.release_all_running()
-        scratch = self.config.node.data_dir / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
         if left_running:
             log.info("jobs of the last run are taken up again", extra={"jobs": left_running})
+        self._receiver.start()
         self._supervisor.start()
         self._match_delivery_threads()
-        self._scheduler.add_job(self.tick, "interval", seconds=TICK_S, max_instances=1, coalesce=True)
+        every = {"seconds": TICK_S, "max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+        self._scheduler.add_job(self.tick, "interval", id=TICK, **every)
         self._scheduler.start()
-        self._receiver.start()
         log.info(
             "node is listening",
             extra={
                 "ae_title": self.config.node.ae_title,
                 "bind": self.config.node.bind,
-                "port": self.config.node.port,
+                "port": self.port,
                 "rules": len(self.config.rules),
                 "peers": len(self.config.peers),
             },
@@ -128,9 +171,16 @@ class Node:
     def tick(self) -> None:
         """Looks which series are complete and routes them. Driven by the scheduler; nothing but rows remembers."""
         now = self._clock()
-        self._assembler.tick(now)
-        if self._router.route_completed(now):
-            self._supervisor.wake()
+        try:
+            self._assembler.tick(now)
+            if self._router.route_completed(now):
+                self._supervisor.wake()
+        except DATABASE_REFUSALS as error:
+            if str(error) != self._tick_trouble:  # told once, not five times a second
+                log.error("completion and routing wait: %s", error)
+            self._tick_trouble = str(error)
+        else:
+            self._tick_trouble = ""
 
     def reload(self) -> None:
         """Reads the configuration again (SIGHUP). A file with mistakes changes nothing and is reported."""
@@ -140,8 +190,11 @@ class Node:
             for problem in error.problems:
                 log.error("configuration not reloaded: %s", problem)
             return
-        for problem in self._fixed_settings_changed(config):
-            log.warning("this setting takes effect at the next start: %s", problem)
+        kept = {name: getattr(self.config.node, name) for name in FIXED_SETTINGS}
+        for name, value in kept.items():
+            if getattr(config.node, name) != value:
+                log.warning("this setting takes effect at the next start: %s", name)
+        config = replace(config, node=replace(config.node, **kept))
         self.config = config
         self._receiver.reload(config.node)
         self._assembler.reload(config.node)
@@ -153,9 +206,11 @@ class Node:
 
     def stop(self) -> None:
         """Stops listening, lets workers finish or give their jobs back, leaves every promise in its row."""
+        log.info("node is stopping")
         self._receiver.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+        self._deliverer.stop()
         for thread in self._deliveries.values():
             thread.stop()
         self._supervisor.stop(STOP_TIMEOUT_S)
@@ -165,14 +220,10 @@ class Node:
         self._lock.release()
         log.info("node stopped")
 
-    def _fixed_settings_changed(self, config: NodeConfig) -> list[str]:
-        fixed = ("bind", "port", "data_dir", "uid_namespace")
-        return [name for name in fixed if getattr(config.node, name) != getattr(self.config.node, name)]
-
     def _match_delivery_threads(self) -> None:
         for peer in self.config.peers:
             if peer not in self._deliveries:
-                self._deliveries[peer] = DeliveryThread(self._deliverer, peer)
+                self._deliveries[peer] = DeliveryThread(self._deliverer, peer, self.database)
                 self._deliveries[peer].start()
         for peer in set(self._deliveries) - set(self.config.peers):
             self._deliveries.pop(peer).stop()
@@ -181,5 +232,7 @@ class Node:
         for thread in tuple(self._deliveries.values()):
             thread.wake()
 
-    def _nudge(self) -> None:
-        self._nudged.set()
+    def _tick_now(self) -> None:
+        """An association has ended: maybe a series is complete sooner than by silence."""
+        with contextlib.suppress(JobLookupError):  # not started yet, or stopping
+            self._scheduler.modify_job(TICK, next_run_time=datetime.now(UTC))

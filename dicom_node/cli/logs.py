@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import time
+import warnings
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -59,3 +60,4 @@ def configure_logging(form: str = "text", level: str = "INFO") -> None:
     # What these libraries warn of is the senders' header values, which may name a patient.
     for library in ("pydicom", "pynetdicom", "highdicom"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module=library)
