@@ -57,6 +57,8 @@ TO_CLAIM = """
     FROM jobs WHERE state = 'waiting' AND kind = :kind AND lane = :lane AND not_before <= :now AND NOT EXISTS (
         SELECT 1 FROM jobs AS before WHERE before.id = jobs.predecessor_id AND before.state IN ('waiting', 'running'))
 """
+# An analysis that was begun before lets new ones go first: if it is what brings the node down, they are not held up.
+ORDER = "ORDER BY priority DESC, CASE kind WHEN 'analyse' THEN attempts ELSE 0 END, id"
 EXPIRED = "FROM jobs WHERE state = 'running' AND kind = :kind AND lane = :lane AND lease_until < :now"
 
 
@@ -99,8 +101,8 @@ class Queue:
     def claim(self, kind: str, lane: str = "", lease_s: float = 60.0) -> Job | None:
         """The next due job of the kind and lane, now held by the caller; ``None`` if nothing is due.
 
-        Highest priority first, then the oldest. Leases that ran out are taken back before. When nothing is due
-        this only reads, so it may be polled.
+        Highest priority first, then those never begun, then the oldest. Leases that ran out are taken back before.
+        When nothing is due this only reads, so it may be polled.
         """
         now = self._clock()
         where = {"kind": kind, "lane": lane, "now": now}
@@ -111,7 +113,7 @@ class Queue:
         with self._database.transaction() as connection:
             for row in connection.execute(f"SELECT * {EXPIRED}", where).fetchall():
                 self._take_back(connection, now, row)
-            row = connection.execute(f"SELECT * {TO_CLAIM} ORDER BY priority DESC, id LIMIT 1", where).fetchone()
+            row = connection.execute(f"SELECT * {TO_CLAIM} {ORDER} LIMIT 1", where).fetchone()
             if row is None:
                 return None
             token = f"{self._holder}-{uuid.uuid4().hex}"

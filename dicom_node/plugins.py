@@ -132,11 +132,12 @@ class Catalogue:
         return sys.modules[self._entries[name].module]
 
     def _options(self, name: str, options: Mapping[str, Any]) -> AlgorithmOptions:
+        model = self.options_class(name)
         problems = self.option_problems(name, options)
         if problems:
             told = "; ".join(f"{'.'.join(map(str, keys))}: {message}" for keys, message in problems)
             raise UsageError(f"options of {name} do not hold: {told}")
-        return self.options_class(name).model_validate(dict(options))
+        return model.model_validate(dict(options))
 
     def _models(self, name: str) -> Models:
         folder = self.folder(name)

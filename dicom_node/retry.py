@@ -25,8 +25,9 @@ ATTEMPTS_OF_A_FAULT = 2
 KILLS_BEFORE_PARKING = 2
 """A job that took its worker down this often is parked: only a person starts it again."""
 
-INTERRUPTIONS_BEFORE_PARKING = 10
-"""A job that was running this often when the whole node went down is taken for the cause."""
+INTERRUPTIONS_BEFORE_PARKING = 30
+"""A job that was running this often when the whole node went down is taken for the cause. Far more than kills,
+because a node that goes down takes innocent jobs with it."""
 
 JITTER = 0.2
 """Delays vary by this fraction up and down, so that jobs that failed together do not come back together."""

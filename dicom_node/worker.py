@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import json
 import logging
 import os
@@ -190,7 +191,9 @@ class Worker:
         except LeaseLost as error:
             log.warning("%s", error, extra=told)
         except Exception as error:  # noqa: BLE001 - the worker loop
-            log.warning("analysis failed: %s", reason(error), extra={**told, "error_class": type(error).__name__})
+            log.warning(
+                "analysis gave no result: %s", reason(error), extra={**told, "error_class": type(error).__name__}
+            )
             self._failed(job, error, staged)
         finally:
             if staged is not None:
@@ -260,6 +263,7 @@ class Worker:
             try:
                 if isinstance(error, InvalidResult) and staged is not None:
                     self._quarantine(job, error, staged / REJECTED)
+                    self._quarantine(job, error, self._outbox.folder / str(job.id))  # if it was found out that late
                 self._queue.fail(job, error)
                 return
             except LeaseLost:
@@ -286,6 +290,7 @@ class Worker:
             )
             with self._database.transaction() as connection:
                 record_aside(connection, aside)
+        shutil.rmtree(rejected, ignore_errors=True)
 
 
 def empty(folder: Path) -> None:
@@ -353,6 +358,7 @@ def _log_to_the_node() -> None:
 def main(name: str, data_dir: Path, namespace: UUID, parent_pid: int, threads: int, warm: str) -> None:
     """A worker of a running node. The node starts it; there is no use in starting one by hand."""
     _die_with(parent_pid)
+    faulthandler.enable()  # where a library crashes, standard error says in which function
     _log_to_the_node()
     scratch = data_dir / "scratch" / str(os.getpid())
     scratch.mkdir(parents=True, exist_ok=True)

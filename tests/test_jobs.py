@@ -102,6 +102,13 @@ def test_highest_priority_first_then_the_oldest(queue, put):
     assert queue.claim("analyse") is None
 
 
+def test_what_went_down_with_the_node_lets_others_go_first(queue, put):
+    suspect, fresh = put("a"), put("b")
+    assert queue.claim("analyse").id == suspect
+    queue.release_all_running()
+    assert [queue.claim("analyse").id for _ in range(2)] == [fresh, suspect]
+
+
 def test_a_revision_waits_for_the_one_before_it(queue, put):
     first = put()
     second = put(revision=2, priority=9, predecessor_id=first, instances=("1.2.3.4", "1.2.3.5", "1.2.3.6"))
