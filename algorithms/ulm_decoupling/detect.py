@@ -46,7 +46,7 @@ class DetectOptions:
     subpixel: Subpixel = "joint_fit"
     min_relative_amplitude: float = 0.25
     residual_relative_amplitude: float = 0.42
-    min_fluctuation: float = 0.1
+    min_fluctuation: float = 0.3
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
