@@ -13,6 +13,7 @@ fallback.py           the same results for a peer that does not take every SOP c
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydicom.config import disable_value_validation
 
 from dicom_node.algorithm import AlgorithmInfo
 from dicom_node.encode.check import Expectation, check_objects
-from dicom_node.encode.fallback import Adapted, adapt_to_peer
+from dicom_node.encode.fallback import Adapted, Viewer, adapt_to_peer
 from dicom_node.encode.header import Context
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef
 from dicom_node.encode.key_objects import encode_key_frames
@@ -30,6 +31,7 @@ from dicom_node.encode.report import encode_report
 from dicom_node.encode.secondary_capture import encode_map, encode_picture
 from dicom_node.encode.segmentation import by_picture_size, encode_segmentation
 from dicom_node.encode.source import read_sources
+from dicom_node.encode.summary_page import SUMMARY_ROLE, summary_page
 from dicom_node.encode.uids import DEFAULT_NAMESPACE
 from dicom_node.errors import InvalidResult
 from dicom_node.result import AnalysisResult
@@ -41,11 +43,12 @@ __all__ = [
     "EncodeJob",
     "EncodedObject",
     "ObjectRef",
+    "Viewer",
     "adapt_to_peer",
     "encode_result",
 ]
 
-_OWN_ROLES = (REPORT_ROLE, "segmentation", "key_objects")
+_OWN_ROLES = (REPORT_ROLE, SUMMARY_ROLE, "segmentation", "key_objects")
 
 
 def encode_result(
@@ -54,7 +57,8 @@ def encode_result(
     """Writes every object of a result into ``folder`` as ``<role>.dcm``; the root report comes last.
 
     The same arguments give the same bytes. Roles: ``report``; ``segmentation``, ``key_objects`` (with ``_2`` and so
-    on where there are more); and the roles that pictures, maps and derived series name themselves.
+    on where there are more); ``summary``, a page of text where the result has no picture (there is always something
+    that any viewer shows); and the roles that pictures, maps and derived series name themselves.
 
     Raises:
         InvalidResult: an object would be wrong or incomplete, naming object and fault. What was written stays.
@@ -73,7 +77,7 @@ def encode_result(
 
 def _check_roles(result: AnalysisResult) -> None:
     for part in (*result.pictures, *result.maps, *result.derived):
-        if part.role.startswith(_OWN_ROLES):
+        if re.sub(r"_\d+$", "", part.role) in _OWN_ROLES:
             raise InvalidResult(f"role {part.role!r} is the encoders' own ({', '.join(_OWN_ROLES)}): give another name")
 
 
@@ -84,7 +88,7 @@ def _encode_parts(result: AnalysisResult, context: Context, folder: Path) -> tup
     def place(role: str, title: str):
         return context.place(role, len(objects) + 2, title)  # 1 is the report's
 
-    for picture in result.pictures:
+    for picture in result.pictures or (summary_page(result, context),):
         objects.append(encode_picture(picture, context, place(picture.role, picture.title), folder))
     for scalar_map in result.maps:
         objects.append(encode_map(scalar_map, context, place(scalar_map.role, scalar_map.title), folder))

@@ -12,7 +12,8 @@ changes its content it is another document with another UID, also where it keeps
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -24,6 +25,7 @@ from pydicom.uid import (
     MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     MultiFrameTrueColorSecondaryCaptureImageStorage,
     SecondaryCaptureImageStorage,
+    SegmentationStorage,
     UltrasoundMultiFrameImageStorage,
 )
 
@@ -68,6 +70,15 @@ _SEVERAL_FRAMES_ONLY = (
 _COPY_BYTES = 1 << 20
 
 
+class Viewer(Enum):
+    """What the peer's people look with. OHIF shows a segmentation without frame of reference (ultrasound) only where
+    a shared Plane Orientation is in it, which the standard does not provide for: said by name, never by default.
+    """
+
+    STANDARD = "standard"
+    OHIF = "ohif"
+
+
 @dataclass(frozen=True, slots=True)
 class Adapted:
     """A result set as one peer takes it, and (role, reason) of what is left out."""
@@ -76,7 +87,9 @@ class Adapted:
     skipped: tuple[tuple[str, str], ...]
 
 
-def adapt_to_peer(objects: Sequence[EncodedObject], accepted: Container[str], folder: Path) -> Adapted:
+def adapt_to_peer(
+    objects: Sequence[EncodedObject], accepted: Container[str], folder: Path, viewer: Viewer = Viewer.STANDARD
+) -> Adapted:
     """Rewrites a result set for a peer that accepts the SOP classes ``accepted``; new files go into ``folder``.
 
     The same set and the same peer give the same UIDs. An object that the report names and that is not among
@@ -95,7 +108,7 @@ def adapt_to_peer(objects: Sequence[EncodedObject], accepted: Container[str], fo
         elif one.role == REPORT_ROLE:
             continue
         else:
-            kept.append((one, one if sop_class == one.sop_class_uid else _rewritten(one, sop_class, folder)))
+            kept.append((one, _as_taken(one, sop_class, folder, viewer)))
     report = next((one for one in objects if one.role == REPORT_ROLE), None)
     out = [new for _, new in kept]
     if report is not None and (sop_class := _taken(report.sop_class_uid, accepted)) is not None:
@@ -111,6 +124,26 @@ def _taken(sop_class_uid: str, accepted: Container[str]) -> str | None:
     return next((candidate for candidate in wanted if candidate in accepted), None)
 
 
+def _as_taken(one: EncodedObject, sop_class_uid: str, folder: Path, viewer: Viewer) -> EncodedObject:
+    if sop_class_uid != one.sop_class_uid:
+        return _rewritten(one, sop_class_uid, folder)
+    if viewer is Viewer.OHIF and one.sop_class_uid == SegmentationStorage:
+        return _with_plane_orientation(one, folder)
+    return one
+
+
+def _with_plane_orientation(one: EncodedObject, folder: Path) -> EncodedObject:
+    dataset, pixels = read_without_pixels(one.path)
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    if "PlaneOrientationSequence" in shared or pixels is None:
+        return one
+    orientation = Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PlaneOrientationSequence = [orientation]
+    _rename(dataset, one.sop_class_uid, replacement_uid(one.sop_instance_uid, one.sop_class_uid, Viewer.OHIF.value))
+    return write_object(dataset, one.role, folder, _copied(one.path, pixels, pixel_bytes(dataset)))
+
+
 def _rewritten(one: EncodedObject, sop_class_uid: str, folder: Path) -> EncodedObject:
     dataset, pixels = read_without_pixels(one.path)
     _rename(dataset, sop_class_uid, replacement_uid(one.sop_instance_uid, sop_class_uid))
@@ -124,7 +157,7 @@ def _rewritten(one: EncodedObject, sop_class_uid: str, folder: Path) -> EncodedO
         dataset.SeriesDescription = fit(f"{dataset.SeriesDescription} (1 of {frames})", 64)
         dataset.DerivationDescription = fit(f"Frame 1 of {frames}. {dataset.DerivationDescription}", 1024)
     parts = _copied(one.path, pixels, pixel_bytes(dataset)) if pixels else None
-    return replace(write_object(dataset, one.role, folder, parts))
+    return write_object(dataset, one.role, folder, parts)
 
 
 def _rename(dataset: Dataset, sop_class_uid: str, sop_instance_uid: str) -> None:
@@ -160,7 +193,7 @@ def _report(
         return report
     _refer_anew(dataset, renamed, gone)
     # By role, not by UID: so the predecessor of a revision has the same name here as when it was sent to this peer
-    why = (sop_class_uid, sorted((new.role, new.sop_class_uid) for _, new in kept))
+    why = (sop_class_uid, sorted((new.role, new.sop_class_uid, new is not old) for old, new in kept))
     if "PredecessorDocumentsSequence" in dataset:
         _rename_predecessors(dataset, sop_class_uid, why)
     _rename(dataset, sop_class_uid, replacement_uid(report.sop_instance_uid, *why))

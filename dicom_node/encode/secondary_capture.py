@@ -11,6 +11,7 @@ from pydicom.tag import Tag
 from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage, SecondaryCaptureImageStorage
 from pydicom.valuerep import DSfloat
 
+from dicom_node.codes import Code
 from dicom_node.encode.caption import Caption
 from dicom_node.encode.header import (
     Context,
@@ -21,13 +22,14 @@ from dicom_node.encode.header import (
     common_header,
     lossy_of,
 )
-from dicom_node.encode.items import fit, source_images
+from dicom_node.encode.items import concept, fit, source_images, unit_concept
 from dicom_node.encode.job import EncodedObject
 from dicom_node.encode.writer import bytes_of, chunks_of, write_object
 from dicom_node.result import Picture, ScalarMap
 from dicom_node.series import FrameRef, Spacing
 
 CONVERSION_TYPE = "WSD"
+QUANTITY = Code("246205007", "SCT", "Quantity")
 _DISPLAY_FRAME_TIME_S = 0.1  # of pictures that name no rate: a display rate only
 _LARGEST_STORED = 65535
 _WINDOW_PERCENTILE = 99.5
@@ -66,6 +68,7 @@ def encode_map(scalar_map: ScalarMap, context: Context, place: Place, folder: Pa
     dataset.RescaleSlope = slope
     dataset.RescaleIntercept = "0"
     dataset.RescaleType = fit(scalar_map.unit.ucum, 64)
+    dataset.RealWorldValueMappingSequence = [_real_world_values(scalar_map, slope)]
     _add_window(dataset, scalar_map.values)
     dataset.PresentationLUTShape = "IDENTITY"
     if scalar_map.placement.spacing is not None:
@@ -112,10 +115,29 @@ def _to_16_bit(values: NDArray[np.floating]) -> tuple[NDArray[np.uint16], DSfloa
     return stored.astype(np.uint16), slope
 
 
+def _real_world_values(scalar_map: ScalarMap, slope: DSfloat) -> Dataset:
+    """Quantity and unit as codes (PS3.3 C.7.6.16.2.11): Rescale Type alone is free text."""
+    item = Dataset()
+    item.RealWorldValueFirstValueMapped = 0
+    item.RealWorldValueLastValueMapped = _LARGEST_STORED
+    item.RealWorldValueIntercept = 0.0
+    item.RealWorldValueSlope = float(slope)
+    item.LUTExplanation = fit(scalar_map.quantity.meaning, 64)
+    item.LUTLabel = "MAP"
+    item.MeasurementUnitsCodeSequence = [unit_concept(scalar_map.unit)]
+    quantity = Dataset()
+    quantity.ValueType = "CODE"
+    quantity.ConceptNameCodeSequence = [concept(QUANTITY)]
+    quantity.ConceptCodeSequence = [concept(scalar_map.quantity)]
+    item.QuantityDefinitionSequence = [quantity]
+    return item
+
+
 def _add_window(dataset: Dataset, values: NDArray[np.floating]) -> None:
     """A window from 0 to the bulk of what is not 0: a few bright pixels do not darken the rest."""
     positive = values[values > 0]
     top = float(np.percentile(positive, _WINDOW_PERCENTILE)) if positive.size else 1.0
+    # LINEAR needs a width of at least 1 (PS3.3 C.11.2.1.2.1)
     dataset.WindowCenter = DSfloat(top / 2, auto_format=True)
     dataset.WindowWidth = DSfloat(top, auto_format=True)
     dataset.VOILUTFunction = "LINEAR_EXACT" if top < 1.0 else "LINEAR"
