@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -142,8 +142,11 @@ class Supervisor:
             self._thread.join()
 
     def reload(self, config: NodeConfig) -> None:
-        """Takes a new number of workers; running jobs keep the limits they were put with."""
-        self._config = config
+        """Takes the new number of workers; running jobs keep the limits they were put with.
+
+        Folder and UID namespace stay: all workers of one node share them, and they change with its next start.
+        """
+        self._config = replace(config, node=replace(self._config.node, workers=config.node.workers))
         self._wake.set()
 
     def wake(self) -> None:

@@ -260,8 +260,13 @@ def test_stopping_lets_a_job_finish(site, tmp_path):
 def test_a_reload_changes_the_number_of_workers(site):
     with site.supervised(workers=2) as supervisor:
         until(lambda: len(supervisor.pids()) == 2, "two workers")
-        supervisor.reload(site.config(1))
+        elsewhere = replace(site.config(1).node, data_dir=site.data_dir / "elsewhere")
+        supervisor.reload(replace(site.config(1), node=elsewhere))
         until(lambda: len(supervisor.pids()) == 1, "one worker")
+        supervisor.reload(site.config(2))
+        until(lambda: len(supervisor.pids()) == 2, "two workers again")
+        newest = psutil.Process(max(supervisor.pids())).cmdline()
+        assert newest[newest.index("--data-dir") + 1] == str(site.data_dir)  # a folder changes with the next start only
 
 
 NODE = """
