@@ -223,8 +223,15 @@ class Database:
             raise StorageError(f"the database {self.path.name} refused: {error}") from error
 
     def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
-        """Rows of a read."""
-        return self._connection().execute(sql, parameters).fetchall()
+        """Rows of a read.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        try:
+            return self._connection().execute(sql, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"the database {self.path.name} could not be read: {error}") from error
 
     def close(self) -> None:
         """Closes this thread's connection."""

@@ -13,7 +13,7 @@ import click
 import yaml
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dicom_node.cli.tables import console, show_json, show_table
+from dicom_node.cli.tables import progress_console, show_json, show_table
 from dicom_node.errors import UsageError
 
 
@@ -65,9 +65,10 @@ def run(
         raise UsageError("--rule needs --config: the file that the rule is in")
     options = {**options, **parse_options(pairs)}
     ready = catalogue.create(algorithm, options)
+    options = catalogue.canonical_options(algorithm, options)  # as the node does: the same work, the same UIDs
     job = EncodeJob(content_time=datetime.now(UTC), namespace=namespace, options=options)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="dicom-node-") as scratch, _bar(as_json) as bar:
+    with tempfile.TemporaryDirectory(prefix="dicom-node-") as scratch, _bar() as bar:
         task = bar.add_task(algorithm, total=1.0)
         outcome = analyse(
             ready,
@@ -87,14 +88,15 @@ def run(
         click.echo(f"note: {note}")
 
 
-def _bar(quiet: bool) -> Progress:
+def _bar() -> Progress:
+    out = progress_console()
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TimeElapsedColumn(),
-        console=console(),
+        console=out,
         transient=True,
-        disable=quiet,
+        disable=not out.is_terminal,
     )
 
 
