@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from dicom_node.cli.options import json_option
-from dicom_node.cli.tables import show_json, show_table
-from dicom_node.errors import UsageError
+from dicom_node.cli.tables import console, show_json, show_table
+from dicom_node.errors import DicomNodeError, UsageError
 
 
 @click.command()
@@ -20,25 +21,36 @@ def algorithms(name: str | None, as_json: bool) -> None:
 
     catalogue = Catalogue()
     if name:
-        rows = catalogue.describe_options(name)
-        if as_json:
-            show_json([row._asdict() for row in rows])
-        else:
-            show_table(
-                f"options of {name}", ("option", "type", "default", "what it does"), rows, f"{name} has no options"
-            )
+        _show_options(name, catalogue.describe_options(name), as_json)
         return
-    infos = [catalogue.create(entry, {}).info for entry in catalogue.names()]
+    entries = [_describe(catalogue, entry) for entry in catalogue.names()]
     if as_json:
-        show_json(
-            [
-                {"name": i.name, "version": i.version, "title": i.title, "models": [m.name for m in i.models]}
-                for i in infos
-            ]
-        )
+        show_json(entries)
         return
-    rows = [(i.name, i.version, i.title, ", ".join(m.name for m in i.models) or "none") for i in infos]
-    show_table("algorithms", ("name", "version", "what", "models"), rows, "no algorithm is installed")
+    rows = [(e["name"], e["version"], e["title"], ", ".join(e["models"]) or "none") for e in entries]
+    columns = ("name", "version", "what", "models")
+    show_table("algorithms", columns, rows, "no algorithm is installed", wrap=("what", "models"))
+
+
+def _describe(catalogue, name: str) -> dict[str, Any]:
+    """One algorithm in short; of one that cannot be made ready, the reason."""
+    try:
+        info = catalogue.create(name, {}).info
+    except DicomNodeError as error:
+        return {"name": name, "version": "", "title": f"cannot be used: {error}", "models": []}
+    models = [f"{model.name} {model.version}" for model in info.models]
+    return {"name": info.name, "version": info.version, "title": info.title, "models": models}
+
+
+def _show_options(name: str, rows, as_json: bool) -> None:
+    if as_json:
+        show_json([row._asdict() for row in rows])
+        return
+    click.echo(f"options of {name}" if rows else f"{name} has no options")
+    for row in rows:
+        click.echo(f"\n  {row.option}: {row.type}, default {row.default}")
+        if row.description:
+            click.echo(click.wrap_text(row.description, min(console().width, 110), "      ", "      "))
 
 
 @click.command()

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from dicom_node.cli.options import config_option, json_option
-from dicom_node.cli.tables import moment, short_uid, show_json, show_table
-from dicom_node.errors import UsageError
+from dicom_node.cli.tables import moment, short_uid, show_json, show_table, size
 
 STATES = ("waiting", "running", "done", "unsuitable", "failed", "parked", "cancelled")
-
-
-def open_queue(config_path: Path):
-    """The queue of the node that this configuration describes, for reading and for a person's decisions."""
-    from dicom_node.config import load_config
-    from dicom_node.database import Database
-    from dicom_node.jobs import Queue
-
-    config = load_config(config_path, None)
-    file = config.node.data_dir / "node.db"
-    if not file.exists():
-        raise UsageError(f"no node has run on {config.node.data_dir} yet: start one with dicom-node serve")
-    return Queue(Database(file))
 
 
 @click.group()
@@ -40,31 +28,31 @@ def jobs() -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="The newest N.")
 def list_jobs(config_path: Path, as_json: bool, state: str | None, kind: str | None, limit: int) -> None:
     """Jobs, newest first."""
-    found = open_queue(config_path).list(state=state, kind=kind, limit=limit)
+    from dicom_node.cli.node_data import open_queue
+
+    found = open_queue(config_path).list(kind, (state,) if state else (), limit=limit)
     if as_json:
         show_json([asdict(job) for job in found])
         return
-    rows = [
-        (
-            job.id,
-            job.kind,
-            job.state,
-            job.work.algorithm if job.kind == "analyse" else f"to {job.lane}",
-            short_uid(job.work.unit_uid) if job.kind == "analyse" else f"of job {job.parent_id}",
-            moment(job.created_at),
-            job.attempts,
-            _doing(job),
-        )
-        for job in found
-    ]
-    columns = ("job", "kind", "state", "what", "series or study", "put", "tries", "reason")
-    show_table("jobs", columns, rows, "no jobs")
+    now = time.time()
+    rows = [(job.id, job.state, *_what(job), moment(job.created_at), job.attempts, _reason(job, now)) for job in found]
+    show_table("jobs", ("job", "state", "what", "series or study", "put", "tries", "reason"), rows, "no jobs")
 
 
-def _doing(job) -> str:
+def _what(job) -> tuple[str, str]:
+    if job.kind == "analyse":
+        return job.work.algorithm, short_uid(job.work.unit_uid)
+    return f"to {job.lane}", f"of job {job.parent_id}"
+
+
+def _reason(job, now: float) -> str:
+    """In a line: what it is at, or why it is not done."""
     if job.state == "running":
         return f"{job.progress:.0%} {job.doing}"
-    return (job.error or "").splitlines()[0] if job.error else ""
+    error = job.error.splitlines()[0] if job.error else ""
+    if job.state == "waiting" and job.not_before > now:
+        return f"again at {moment(job.not_before)}: {error}"
+    return error
 
 
 @jobs.command("show")
@@ -73,33 +61,54 @@ def _doing(job) -> str:
 @json_option
 def show_job(job_id: int, config_path: Path, as_json: bool) -> None:
     """Everything known of one job: work, history, results, what each peer said."""
-    queue = open_queue(config_path)
-    job, events = queue.get(job_id), queue.events(job_id)
-    results, deliveries = queue.results(job_id), queue.deliveries(job_id)
+    from dicom_node.cli.node_data import open_database
+    from dicom_node.jobs import Queue
+
+    database = open_database(config_path)
+    queue = Queue(database)
+    job, events, results = queue.get(job_id), queue.events(job_id), queue.results(job_id)
+    deliveries = list(_deliveries(database, queue, job))
     if as_json:
         show_json(
             {
                 **asdict(job),
                 "events": [asdict(event) for event in events],
                 "results": [asdict(result) for result in results],
-                "deliveries": [asdict(delivery) for delivery in deliveries],
+                "deliveries": deliveries,
             }
         )
         return
-    for name, value in asdict(job).items():
-        if value not in (None, "") and name != "work":
-            click.echo(f"{name:>15}  {moment(value) if name.endswith('_at') else value}")
-    for name, value in asdict(job.work).items():
-        click.echo(f"{name:>15}  {value}")
+    _show_fields({**asdict(job), **asdict(job.work)})
     show_table("history", ("at", "what", "text"), [(moment(e.at), e.what, e.text) for e in events], "no history")
-    if results:
-        rows = [(r.role, r.path, r.sop_instance_uid) for r in results]
-        show_table("results", ("role", "file", "SOP instance UID"), rows, "")
-    if deliveries:
-        rows = [
-            (d.peer, d.role, d.state, f"0x{d.status:04X}" if d.status is not None else "", d.reason) for d in deliveries
-        ]
-        show_table("deliveries", ("peer", "role", "state", "status", "reason"), rows, "")
+    rows = [(r.role, size(r.size_bytes), r.path) for r in results]
+    show_table("results", ("role", "size", "file"), rows, "")
+    rows = [(d["job"], d["peer"], d["role"], d["state"], d["status"], d["reason"]) for d in deliveries]
+    show_table("deliveries", ("job", "peer", "object", "state", "status", "reason"), rows, "")
+
+
+def _show_fields(fields: dict) -> None:
+    """Those that say something, one a line."""
+    hidden = {"work", "key", "lane", "lease_until"} | ({"progress", "doing"} if fields["state"] != "running" else set())
+    for name, value in fields.items():
+        if value in (None, "", 0, (), {}) or name in hidden:
+            continue
+        if name.endswith("_at") or name == "not_before":
+            value = moment(value)
+        elif name == "instances" and len(value) > 1:
+            value = f"{len(value)}, the first is {value[0]}"
+        elif isinstance(value, tuple):
+            value = ", ".join(map(str, value))
+        click.echo(f"{name:>16}  {value}")
+
+
+def _deliveries(database, queue, job) -> Iterator[dict[str, object]]:
+    """What peers said of each object: of this deliver job, or of those that send this analysis's results."""
+    from dicom_node.deliver.ledger import Ledger
+
+    for entry in (job,) if job.kind == "deliver" else reversed(queue.list("deliver", parent_id=job.id)):
+        for row in Ledger(database, entry.id, time.time).entries().values():
+            status = None if row.status is None else f"0x{row.status:04X}"
+            yield {"job": entry.id, "peer": entry.lane, **asdict(row), "status": status}
 
 
 @jobs.command("retry")
@@ -107,6 +116,8 @@ def show_job(job_id: int, config_path: Path, as_json: bool) -> None:
 @config_option
 def retry_jobs(job_ids: tuple[int, ...], config_path: Path) -> None:
     """Put failed, parked, unsuitable or cancelled jobs back in line, with a clean count of tries."""
+    from dicom_node.cli.node_data import open_queue
+
     queue = open_queue(config_path)
     for job_id in job_ids:
         queue.retry(job_id)
@@ -118,6 +129,8 @@ def retry_jobs(job_ids: tuple[int, ...], config_path: Path) -> None:
 @config_option
 def cancel_jobs(job_ids: tuple[int, ...], config_path: Path) -> None:
     """Stop jobs: a waiting one at once, a running one at its next heartbeat."""
+    from dicom_node.cli.node_data import open_queue
+
     queue = open_queue(config_path)
     for job_id in job_ids:
         queue.cancel(job_id)

@@ -61,3 +61,4 @@ def configure_logging(form: str = "text", level: str = "INFO") -> None:
     for library in ("pydicom", "pynetdicom", "highdicom"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module=library)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of each tick that comes while one is at work

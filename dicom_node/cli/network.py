@@ -11,7 +11,7 @@ import click
 from rich.progress import Progress
 
 from dicom_node.cli.options import json_option
-from dicom_node.cli.tables import console, show_json, show_table
+from dicom_node.cli.tables import progress_console, show_json, show_table
 from dicom_node.errors import PeerError, UsageError
 
 
@@ -34,7 +34,8 @@ def send(paths: tuple[Path, ...], to: str, calling: str, called: str, as_json: b
     from dicom_node.send import send_paths
 
     host, port = parse_destination(to)
-    with Progress(console=console(), transient=True, disable=as_json) as bar:
+    out = progress_console()
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task("sending", total=None)
         report = send_paths(
             paths, host, port, calling, called, lambda done, total: bar.update(task, completed=done, total=total)

@@ -11,6 +11,8 @@ import click
 from dicom_node.cli.logs import configure_logging
 from dicom_node.cli.options import config_option
 
+LOOK_S = 0.2
+
 
 @click.command()
 @config_option
@@ -18,6 +20,11 @@ from dicom_node.cli.options import config_option
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING"], case_sensitive=False), default="INFO")
 def serve(config_path: Path, log_format: str, log_level: str) -> None:
     """Receive, route, analyse and deliver until stopped (SIGTERM). SIGHUP reads the configuration again."""
+    stopping, reloading = threading.Event(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, lambda *_: reloading.set())  # before the slow imports: unhandled, it ends a process
+
     from dicom_node.config import load_config
     from dicom_node.node import Node
     from dicom_node.plugins import Catalogue
@@ -25,13 +32,9 @@ def serve(config_path: Path, log_format: str, log_level: str) -> None:
     configure_logging(log_format, log_level)
     catalogue = Catalogue()
     node = Node(load_config(config_path, catalogue), catalogue)
-    stopping, reloading = threading.Event(), threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    signal.signal(signal.SIGHUP, lambda *_: reloading.set())
     node.start()
     try:
-        while not stopping.wait(0.2):
+        while not stopping.wait(LOOK_S):
             if reloading.is_set():
                 reloading.clear()
                 node.reload()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from dicom_node.cli.inbox import open_database
 from dicom_node.cli.options import config_option, json_option
 from dicom_node.cli.tables import show_json, show_table
 
@@ -29,6 +28,8 @@ COUNTS = (
 @json_option
 def status(config_path: Path, as_json: bool) -> None:
     """How much is stored, open, waiting, done, undelivered and set aside."""
+    from dicom_node.cli.node_data import open_database
+
     database = open_database(config_path)
     counts = {name: {row["state"]: row["n"] for row in database.query(sql)} for name, sql in COUNTS}
     if as_json:

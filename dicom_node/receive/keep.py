@@ -83,15 +83,12 @@ class Arrived:
 
 
 class Keeper:
-    """Keeps what arrives and says so; ``on_change`` is called when assembly has something new to look at."""
+    """Keeps what arrives, and says so in rows."""
 
-    def __init__(
-        self, database: Database, inbox: Inbox, clock: Callable[[], float], on_change: Callable[[], None]
-    ) -> None:
+    def __init__(self, database: Database, inbox: Inbox, clock: Callable[[], float]) -> None:
         self._database = database
         self._inbox = inbox
         self._clock = clock
-        self._on_change = on_change
         self._uid_locks = tuple(threading.Lock() for _ in range(STRIPES))  # one UID on two associations at once
 
     def answer(self, arrived: Arrived) -> Dataset:
@@ -183,7 +180,6 @@ class Keeper:
                 ),
             )
         session.id = association_id
-        self._on_change()
 
     def _set_aside(self, arrived: Arrived, kind: intake.AsideKind, reason: str, status: Status) -> Dataset:
         path = self._inbox.set_aside(arrived.data.path, arrived.data.sha256)

@@ -27,7 +27,7 @@ ACTIVITY_INTERVAL_S = 1.0
 
 
 class Receiver:
-    """Listens, keeps what comes, and calls ``on_change`` when there is something for assembly to look at."""
+    """Listens and keeps what comes. ``on_change`` is called when an association that brought something has ended."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Receiver:
         self._inbox = inbox
         self._clock = clock
         self._on_change = on_change
-        self._keeper = Keeper(database, inbox, clock, on_change)
+        self._keeper = Keeper(database, inbox, clock)
         self._stopping = False
         self._sessions: dict[Association, Session] = {}
         self._server: StorageServer | None = None
