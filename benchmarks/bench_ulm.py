@@ -118,7 +118,7 @@ def whole_path(frames: np.ndarray, series: Callable[[slice, np.ndarray], None]) 
     fluctuation = np.zeros(frames.shape[1:], np.float32)
     scales = min(5, largest_scale(len(frames)))
     for where, block in decouple_chunks(frames, time=TimeDecoupling(scales=scales)):
-        np.maximum(fluctuation, np.abs(block).max(0), out=fluctuation)
+        np.maximum(fluctuation, np.maximum(block.max(0), -block.min(0)), out=fluctuation)
         series(where, block)
     found = localise(frames, fluctuation=fluctuation)
     draw_maps(found, *frames.shape[1:], MapOptions(factor=4))

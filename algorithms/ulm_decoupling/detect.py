@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames, fit_emitters, isolated
+from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames, coupled_with, fit_emitters, isolated
 from algorithms.ulm_decoupling.measure import SpaceDecoupling, decouple_space
 from algorithms.ulm_decoupling.scene import PEAK_SIGMAS_OF_NOISE, SIGMA_OF_MAD, Scene, peaks
 
@@ -135,8 +135,7 @@ def _centroids(image: PaddedFrames, seeds: Emitters) -> Emitters:
 def local_residual(image: PaddedFrames, model: Emitters, at: Emitters) -> np.ndarray:
     """(len(at),) what the model leaves over around each emitter, relative to the emitter's own energy."""
     image.restore_saturated(model)
-    rest = PaddedFrames(image.without(model), (image.reach_x, image.reach_y))
-    patches, u_x, u_y = rest.patches(at)
+    patches, u_x, u_y = image.patches_without(model, at)
     window = np.exp(-0.25 * u_y**2)[:, :, None] * np.exp(-0.25 * u_x**2)[:, None, :]
     energy = np.pi * at.sigma_x_px * at.sigma_y_px * at.amplitude**2
     return (patches**2 * window).sum((1, 2)) / energy
@@ -154,6 +153,8 @@ def _split(image: PaddedFrames, found: Emitters) -> Emitters:
     doubtful = found.amplitude > typical * max(SPLIT_BRIGHTER, float(np.exp(2 * spread)))
     if not doubtful.any():
         return found
+    near = coupled_with(found, doubtful)
+    apart, found, doubtful = found[~near], found[near], doubtful[near]
     one, rest = found[doubtful], found[~doubtful]
     n = len(one)
     shift_x, shift_y = _long_axis(image, one)
@@ -172,7 +173,7 @@ def _split(image: PaddedFrames, found: Emitters) -> Emitters:
     smaller, larger = np.minimum(first.amplitude, second.amplitude), np.maximum(first.amplitude, second.amplitude)
     accepted = better & (smaller > SPLIT_SMALLEST_HALF * typical) & (larger < one.amplitude)
     found = rest.joined(one[~accepted]).joined(first[accepted]).joined(second[accepted])
-    return fit_emitters(image, found, steps=6)
+    return apart.joined(fit_emitters(image, found, steps=6))
 
 
 def _long_axis(image: PaddedFrames, e: Emitters) -> tuple[np.ndarray, np.ndarray]:

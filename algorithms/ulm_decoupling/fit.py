@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import cg
 from scipy.spatial import cKDTree
 
@@ -121,9 +122,18 @@ class PaddedFrames:
 
     def without(self, e: Emitters) -> np.ndarray:
         """(N, rows, columns) float32: the frames minus the emitters' Gaussians."""
+        return self._inside(self._rest(e))
+
+    def patches_without(self, model: Emitters, e: Emitters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As ``patches``, of the frames minus the model's Gaussians."""
         index, u_x, u_y = self._where(e)
-        drawn = np.bincount(index.ravel(), weights=_model(e, u_x, u_y).ravel(), minlength=self.padded.size)
-        return self._inside(self.padded - drawn.reshape(self.padded.shape).astype(np.float32))
+        return self._rest(model).reshape(-1)[index], u_x, u_y
+
+    def _rest(self, e: Emitters) -> np.ndarray:
+        index, u_x, u_y = self._where(e)
+        rest = self.padded.copy()
+        np.subtract.at(rest.reshape(-1), index.ravel(), _model(e, u_x, u_y).astype(np.float32).ravel())
+        return rest
 
     @property
     def frames(self) -> np.ndarray:
@@ -166,6 +176,17 @@ def isolated(e: Emitters, distance_sigmas: float = NEIGHBOUR_SIGMAS) -> np.ndarr
     alone = np.ones(len(e), dtype=bool)
     alone[near_pairs(e, distance_sigmas).ravel()] = False
     return alone
+
+
+def coupled_with(e: Emitters, chosen: np.ndarray) -> np.ndarray:
+    """(n,) bool: the chosen bubbles and all that overlap them, directly or through others.
+
+    The rest cannot change when the chosen ones do, so it need not be fitted again.
+    """
+    pairs = near_pairs(e, NEIGHBOUR_SIGMAS + PAIR_MARGIN_SIGMAS)
+    graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(e), len(e)))
+    _, cluster = connected_components(graph, directed=False)
+    return np.isin(cluster, cluster[chosen])
 
 
 def measured_widths(image: PaddedFrames, e: Emitters) -> tuple[np.ndarray, np.ndarray]:

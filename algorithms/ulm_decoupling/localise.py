@@ -17,6 +17,7 @@ from algorithms.ulm_decoupling.scene import Scene, survey
 from algorithms.ulm_decoupling.track import NO_TRACK, LinkOptions, filled, link, smoothed
 
 STRETCH_PIXELS = 2_000_000  # frames worked on together: bounded memory, and enough to fill the processor
+KEPT_PIXELS = 32_000_000  # shorter sequences keep their prepared images between rounds
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class _Stretches:
     def __init__(self, frames: np.ndarray, scene: Scene, threads: int) -> None:
         self.n_frames = len(frames)
         self._frames, self._scene, self._threads = frames, scene, threads
+        self._kept: dict[int, PaddedFrames] = {}
         length = max(1, STRETCH_PIXELS // (frames.shape[1] * frames.shape[2]))
         length = max(1, min(length, -(-len(frames) // threads)))
         self._slices = [slice(a, min(a + length, len(frames))) for a in range(0, len(frames), length)]
@@ -129,7 +131,10 @@ class _Stretches:
         """Calls ``work`` for every stretch, some at the same time; results in order of time."""
 
         def one(stretch: slice) -> Result:
-            return work(stretch, self._scene.image(self._frames[stretch]))
+            image = self._kept.get(stretch.start) or self._scene.image(self._frames[stretch])
+            if self._frames.size <= KEPT_PIXELS:
+                self._kept[stretch.start] = image
+            return work(stretch, image)
 
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(one, self._slices))

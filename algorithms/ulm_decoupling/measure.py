@@ -221,23 +221,21 @@ def decouple_chunks(
     offsets = dict(zip(lengths, np.cumsum([0, *lengths.values()])[:-1].tolist(), strict=True))
     rows, columns = frames.shape[1:]
     overlap = max(kernels.values()) - 1
-    window = np.empty((0, rows, columns), dtype=np.float32)
-    first = 0  # frame at the start of the window
-    while first + min(kernels.values()) <= len(frames):
-        known = first + len(window)
-        new = frames[known : min(first + chunk_frames + overlap, len(frames))]
-        grown = np.empty((len(window) + len(new), rows, columns), dtype=np.float32)
-        grown[: len(window)] = window
-        _decouple_frames(new, known, space, grown[len(window) :], threads)
-        window = grown
-        counts = {scale: min(chunk_frames, len(window) - kernels[scale] + 1) for scale in lengths}
-        parts = {scale: np.empty((n, rows * columns), np.float32) for scale, n in counts.items() if n > 0}
-        _decompose(window.reshape(len(window), -1), time, parts, threads)
+    room = np.empty((chunk_frames + overlap, rows, columns), dtype=np.float32)
+    results = {scale: np.empty((chunk_frames, rows * columns), dtype=np.float32) for scale in lengths}
+    filled = 0  # frames of S_G in the room
+    for first in range(0, len(frames) - min(kernels.values()) + 1, chunk_frames):
+        new = frames[first + filled : first + len(room)]
+        _decouple_frames(new, first + filled, space, room[filled : filled + len(new)], threads)
+        filled += len(new)
+        counts = {scale: min(chunk_frames, filled - kernels[scale] + 1) for scale in lengths}
+        parts = {scale: results[scale][:count] for scale, count in counts.items() if count > 0}
+        _decompose(room[:filled].reshape(filled, -1), time, parts, threads)
         for scale, part in parts.items():
             begin = offsets[scale] + first
             yield slice(begin, begin + len(part)), part.reshape(-1, rows, columns)
-        window = window[chunk_frames:]
-        first += chunk_frames
+        filled = max(filled - chunk_frames, 0)
+        room[:filled] = room[chunk_frames : chunk_frames + filled].copy()
 
 
 def spliced_lengths(

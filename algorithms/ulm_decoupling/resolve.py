@@ -37,6 +37,7 @@ AMPLITUDE_WEIGHT = 0.1
 MIN_EVIDENCE = 0.1  # of the bubble's own energy
 MISFIT_COST = 0.3  # of a bubble that is as far off its usual amplitude as that amplitude
 WEAKEST = 0.45  # of the track's amplitude
+SETTLED_SIGMAS = 5.0  # with nothing nearer than that, a bubble is fitted once
 TWIN_SIGMAS = 0.35  # nearer than that, two are one
 AMPLITUDE_REACH_SIGMAS = 2.5
 WIDTH_RANGE = (0.7, 1.5)  # of the point spread
@@ -68,14 +69,20 @@ def resolve(images: Images, found: Emitters, scene: Scene, links: LinkOptions, l
     Returns:
         The emitters, with what tracks added and without what the image denied.
     """
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         track = link(found.frame, found.x_px, found.y_px, found.amplitude, links)
         if (track == NO_TRACK).all():
             return found
         found = _with_track_widths(images, found, track, scene)
         expected = _expectation(found, track)
         proposed = _proposals(found, track, expected, images.n_frames, scene)
-        found = _judged(images, found, expected, proposed, least_amplitude)
+        # Tracks move every bubble a little once; after that, bubbles that nothing overlaps have no news.
+        settled = np.zeros(len(found), dtype=bool)
+        if turn > 0:
+            settled = isolated(found.joined(proposed), SETTLED_SIGMAS)[: len(found)]
+        unsettled = np.flatnonzero(~settled)
+        judged = _judged(images, found[unsettled], _part(expected, unsettled), proposed, least_amplitude)
+        found = found[settled].joined(judged)
     return found
 
 
