@@ -17,6 +17,7 @@ from highdicom.ko import KeyObjectSelectionDocument
 from highdicom.sr import Comprehensive3DSR, ComprehensiveSR, EnhancedSR
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     UID,
     Comprehensive3DSRStorage,
@@ -137,8 +138,8 @@ def _faults(one: EncodedObject, expected: Expectation, known: Mapping[str, Known
         if unnamed:
             yield f"the report does not refer to {len(unnamed)} of the other objects of its job"
         yield from _content_faults(dataset)
-    except UNREADABLE as error:
-        yield f"it cannot be read back: {type(error).__name__}: {error}"
+    except (InvalidDicomError, EOFError, struct.error, *UNREADABLE) as error:
+        yield f"it cannot be read back ({type(error).__name__})"  # pydicom's own words would quote values
 
 
 def _identity_faults(dataset: Dataset, one: EncodedObject, expected: Expectation) -> Iterator[str]:
