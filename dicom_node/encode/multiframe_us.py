@@ -107,16 +107,18 @@ def derived_regions(header: Dataset, placement: Placement, rows: int, columns: i
     """The source's calibrated 2-D regions on the computed grid (PS3.3 C.8.5.5).
 
     Bounds are shifted by the placement's origin and multiplied by its scale, physical deltas divided by it. A region
-    that reaches over the edge of the source image is stale (its calibration is of some other picture) and left out;
-    so is one that the grid does not touch.
+    that reaches over the edge of the source image is stale (its calibration is of some other picture) and left out,
+    unless it ends one pixel outside (writers that count the end exclusively); so is one that the grid does not touch.
     """
     source_rows, source_columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
     regions = []
     for item in _region_items(header):
         try:
-            stale = item.RegionLocationMaxX1 >= source_columns or item.RegionLocationMaxY1 >= source_rows
+            stale = item.RegionLocationMaxX1 > source_columns or item.RegionLocationMaxY1 > source_rows
             if item.RegionSpatialFormat != RegionFormat.TWO_D or stale:
                 continue
+            item.RegionLocationMaxX1 = min(item.RegionLocationMaxX1, source_columns - 1)
+            item.RegionLocationMaxY1 = min(item.RegionLocationMaxY1, source_rows - 1)
             horizontal = _Axis.of(item, "X", placement.x0_px, placement.scale, columns)
             vertical = _Axis.of(item, "Y", placement.y0_px, placement.scale, rows)
         except AttributeError:  # a region without its required attributes calibrates nothing

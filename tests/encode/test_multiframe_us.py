@@ -63,7 +63,10 @@ def test_the_rest_of_a_pixel_goes_into_the_physical_value(header):
 
 def test_stale_and_untouched_regions_are_left_out(header):
     assert derived_regions(header, Placement(x0_px=72), rows=10, columns=8) == []
-    header.SequenceOfUltrasoundRegions[0].RegionLocationMaxX1 = 80  # one beyond the last column
+    header.SequenceOfUltrasoundRegions[0].RegionLocationMaxX1 = 80  # an end counted exclusively
+    (region,) = derived_regions(header, Placement(), rows=60, columns=80)
+    assert bounds(region) == (8, 4, 79, 55)
+    header.SequenceOfUltrasoundRegions[0].RegionLocationMaxX1 = 81  # of another picture
     assert derived_regions(header, Placement(), rows=60, columns=80) == []
     header.SequenceOfUltrasoundRegions[0].RegionLocationMaxX1 = 71
     header.SequenceOfUltrasoundRegions[0].RegionSpatialFormat = 2  # M-mode
