@@ -155,5 +155,7 @@ def _linked(found: Emitters, scene: Scene, options: LocaliseOptions) -> Localisa
     order = np.lexsort((track, frame))
     if not options.keep_untracked:
         order = order[tracked[order]]
-    columns = (frame, track, x, y, amplitude, v_x, v_y)
-    return Localisations(*(values[order] for values in columns), point_spread=scene.point_spread)
+    return Localisations(
+        frame[order], track[order], x[order], y[order], amplitude[order], v_x[order], v_y[order],
+        scene.point_spread,
+    )  # fmt: skip

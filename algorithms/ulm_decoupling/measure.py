@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
     "spliced_lengths",
 ]
 
+Share = TypeVar("Share")
 Distance = Literal["euclidean", "manhattan", "chessboard"]
 """Metric of the shortest distance to the background (paragraphs 79 and 89)."""
 
@@ -365,7 +366,7 @@ def _apply_sign(part: np.ndarray, sign: Sign) -> None:
         np.abs(part, out=part)
 
 
-def _in_threads(work: Callable[[Sequence], None], shares: Sequence[Sequence]) -> None:
+def _in_threads(work: Callable[[Share], None], shares: Sequence[Share]) -> None:
     """Runs ``work`` once per share; numpy and OpenCV let go of the interpreter lock meanwhile."""
     if len(shares) == 1:
         work(shares[0])
