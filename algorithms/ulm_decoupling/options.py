@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from algorithms.ulm_decoupling.binarise import Threshold, ThresholdMethod
 from algorithms.ulm_decoupling.detect import DetectOptions
+from algorithms.ulm_decoupling.layout import Side
 from algorithms.ulm_decoupling.localise import LocaliseOptions
 from algorithms.ulm_decoupling.measure import Distance, Sign, SpaceDecoupling, TimeDecoupling
 from algorithms.ulm_decoupling.track import LinkOptions
@@ -18,16 +19,21 @@ from dicom_node.algorithm import AlgorithmOptions
 class Options(AlgorithmOptions):
     """Defaults are those of the source document's example where it has one (five Haar scales, the first dropped)."""
 
-    contrast_side: Literal["auto", "left", "right", "whole"] = Field(
+    contrast_side: Side = Field(
         default="auto",
         description="Which half of a side-by-side picture holds the contrast. auto: by calibrated region and tint; "
         "refused where they do not tell. whole: the picture is not divided.",
     )
     threshold: ThresholdMethod = Field(default="otsu", description="How bubbles are split from background.")
     threshold_value: float | None = Field(
-        default=None, description="The threshold's number: grey value (fixed, adaptive) or per cent (percentile)."
+        default=None,
+        ge=0,
+        le=65535,
+        description="The threshold's number: grey value (fixed, adaptive) or per cent (percentile; 95 if not given).",
     )
-    adaptive_window_px: int = Field(default=31, ge=3, description="Side of the adaptive threshold's square, odd.")
+    adaptive_window_px: int = Field(
+        default=31, ge=3, le=1001, description="Side of the adaptive threshold's square; an odd number."
+    )
     distance: Distance = Field(default="euclidean", description="Metric of the distance to the background.")
     block_px: int = Field(default=1, ge=1, le=16, description="Side of the pixel blocks that share one distance.")
     wavelet: str = Field(default="haar", description="Discrete wavelet of PyWavelets: haar, db2, sym4 ...")
