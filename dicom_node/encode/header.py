@@ -80,7 +80,7 @@ class Context:
     @property
     def moment(self) -> datetime:
         """The job's content time on the clock of the source study (Timezone Offset From UTC, where it is said)."""
-        offset = re.fullmatch(r"([+-])(\d\d)(\d\d)", first_value(self.sources.first, "TimezoneOffsetFromUTC"))
+        offset = re.fullmatch(r"([+-])(0\d|1[0-4])([0-5]\d)", first_value(self.sources.first, "TimezoneOffsetFromUTC"))
         if not offset:
             return self.job.content_time
         sign = -1 if offset[1] == "-" else 1
