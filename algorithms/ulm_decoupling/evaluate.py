@@ -21,6 +21,7 @@ from dicom_node.result import Table
 from dicom_node.series import ArrayPixels, Frame, FrameRef, Series, Volume
 
 PAIRING_RADIUS_PX = 2.0
+US_MULTIFRAME = "1.2.840.10008.5.1.4.1.1.3.1"
 TRUTH = "_positions.csv"
 POSITION = ("frame", "x_px", "y_px")
 
@@ -41,7 +42,7 @@ def evaluate(data: Path) -> list[dict[str, Any]]:
 
 def _row(path: Path, arm: Arm) -> dict[str, Any]:
     true = read_positions(_truth_of(path))
-    result = UlmDecoupling(Options(decoupling=arm, series=False)).run(as_series(read_frames(path), path.stem))
+    result = UlmDecoupling(Options(decoupling=arm, series=False)).run(as_series(read_frames(path)))
     found = positions_of(result.tables[0])
     score = score_localisations(found, true, PAIRING_RADIUS_PX)
     return {
@@ -56,10 +57,11 @@ def _row(path: Path, arm: Arm) -> dict[str, Any]:
     }
 
 
-def as_series(frames: NDArray, name: str) -> Series:
+def as_series(frames: NDArray) -> Series:
     """An array as the series that the loader would make of it: no calibration and no time, as the array has none."""
-    refs = [FrameRef("1.2.840.10008.5.1.4.1.1.3.1", f"2.25.1.{name}", number + 1) for number in range(len(frames))]
-    volume = Volume(tuple(map(Frame, refs)), ArrayPixels(frames), series_uid="2.25.2", modality="US")
+    refs = [FrameRef(US_MULTIFRAME, "2.25.1", number + 1) for number in range(len(frames))]
+    bits = 8 * frames.dtype.itemsize
+    volume = Volume(tuple(map(Frame, refs)), ArrayPixels(frames), series_uid="2.25.2", modality="US", bits_stored=bits)
     return Series("2.25.3", (volume,))
 
 

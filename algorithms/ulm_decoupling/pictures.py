@@ -130,5 +130,5 @@ def _draw_scale_bar(canvas: NDArray[np.uint8], y: int, columns: int, scale: Scal
     if scale.spacing and abs(scale.spacing.row_mm / scale.spacing.column_mm - 1) > SQUARE_WITHIN:
         text += " across (pixels are not square)"
     end = MARGIN_PX + round(nice / step * scale.factor)
-    cv2.line(canvas, (MARGIN_PX, y), (end, y), WHITE, 2)
+    canvas[y - 1 : y + 1, MARGIN_PX:end] = WHITE
     cv2.putText(canvas, text, (end + 8, y + 4), FONT, 0.42, GREY, 1, cv2.LINE_AA)

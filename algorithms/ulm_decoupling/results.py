@@ -222,7 +222,7 @@ class _ClipResult:
                 source=self._refs[:1],
                 role=f"{role}{self._suffix}",
                 placement=self._fine_grid(),
-                description=f"{quantity.meaning}, {item.factor} map pixels per picture pixel each way; 0: no bubble seen.",
+                description=f"{quantity.meaning}, {item.factor} map pixels per picture pixel each way; 0: none seen.",
             )
             for role, what, values, quantity, unit in made
         ]

@@ -36,7 +36,7 @@ class StoredFrames:
         """Frames ``start`` <= i < ``stop``."""
         start, stop = max(start, 0), min(stop, self.shape[0])
         frames = np.empty((max(stop - start, 0), *self.shape[1:]), np.uint8)
-        left, at = memoryview(frames).cast("B"), start * self._frame_bytes
+        left, at = memoryview(frames.reshape(-1)), start * self._frame_bytes
         while left:
             count = os.preadv(self._descriptor, [left], at)
             if count == 0:
@@ -46,7 +46,7 @@ class StoredFrames:
 
     def write(self, start: int, frames: NDArray[np.uint8]) -> None:
         """Puts frames at their place."""
-        left, at = memoryview(np.ascontiguousarray(frames)).cast("B"), start * self._frame_bytes
+        left, at = memoryview(np.ascontiguousarray(frames).reshape(-1)), start * self._frame_bytes
         while left:
             count = os.pwrite(self._descriptor, left, at)
             left, at = left[count:], at + count
