@@ -66,7 +66,8 @@ def markdown(plan: Plan, rows: Sequence[Row]) -> str:
         "## Does decoupling help?",
         "",
         "`+` better in every phantom, `-` worse in every phantom, `=` neither (or less than "
-        f"{MARKED_DIFFERENCE} apart on average), against the same detector without decoupling; one sign per "
+        f"{MARKED_DIFFERENCE} apart on average), `?` not defined (nothing found there), against the same "
+        "detector without decoupling; one sign per "
         "concentration, rising.",
         "",
     ]
