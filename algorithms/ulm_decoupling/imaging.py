@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
 
@@ -138,15 +138,16 @@ class Tissue:
         for _ in range(2):
             field = self._speckle(padded, sigma_px, rng) * layers
             seen = field[m : m + shape[0], m : m + shape[1]]
-            self._spectra.append(np.fft.fft2(field / _rms(seen)))
-        self._frequencies = np.fft.fftfreq(padded[0])[:, None], np.fft.fftfreq(padded[1])[None, :]
+            self._spectra.append(fft.fft2(field / _rms(seen)))
+        self._frequencies = fft.fftfreq(padded[0])[:, None], fft.fftfreq(padded[1])[None, :]
 
     def at(self, frame: int, dx_px: float, dy_px: float) -> NDArray[np.complex64]:
         """The field in one frame, moved by (dx, dy) pixels: (rows, columns)."""
         turn = 2 * math.pi * frame / self._period_frames
         spectrum = math.cos(turn) * self._spectra[0] + math.sin(turn) * self._spectra[1]
         fy, fx = self._frequencies
-        moved = np.fft.ifft2(spectrum * np.exp(-2j * math.pi * (fx * dx_px + fy * dy_px)))
+        shift = np.exp(-2j * math.pi * fy * dy_px) * np.exp(-2j * math.pi * fx * dx_px)
+        moved = fft.ifft2(spectrum * shift)
         m = self.MARGIN_PX
         return moved[m : m + self._shape[0], m : m + self._shape[1]].astype(np.complex64)
 
