@@ -112,7 +112,9 @@ def _first_pass(
     before, first, sample = SparsityMeter(frames.shape[1:]), SparsityMeter(frames.shape[1:]), []
     for start in range(0, len(frames), FRAMES_AT_ONCE):
         raw = frames[start : start + FRAMES_AT_ONCE]
-        weighted = decouple_space(raw, threshold=space.threshold, distance=space.distance, block_px=space.block_px)
+        weighted = decouple_space(
+            raw, threshold=space.threshold, distance=space.distance, block_px=space.block_px, first_frame=start
+        )
         before.add(raw)
         first.add(weighted)
         sample.append(weighted[:, step // 2 :: step, step // 2 :: step].copy())

@@ -101,6 +101,7 @@ def decouple_space(
     block_px: int = 1,
     out: np.ndarray | None = None,
     threads: int = 2,
+    first_frame: int = 0,
 ) -> np.ndarray:
     """First decoupling (paragraphs 73-90): grey value times the shortest distance to the background.
 
@@ -117,6 +118,7 @@ def decouple_space(
             background); squares start at pixel (0, 0) and those at the far edges may be cut.
         out: (N, rows, columns) float32 array to write into.
         threads: frames worked on at the same time.
+        first_frame: number of ``frames[0]`` in the sequence it was taken from, for messages.
 
     Returns:
         S_G, (N, rows, columns) float32, grey value times pixels.
@@ -135,7 +137,7 @@ def decouple_space(
         out = np.empty(frames.shape, dtype=np.float32)
     _check_out(out, frames.shape)
 
-    _decouple_frames(frames, 0, options, out, threads)
+    _decouple_frames(frames, first_frame, options, out, threads)
     return out
 
 

@@ -50,7 +50,7 @@ def test_of_two_regions_the_tinted_one_is_contrast(screen, region):
 @pytest.mark.parametrize("tints", [(COOL, COOL), (AMBER, AMBER)], ids=["both grey", "both amber"])
 def test_two_regions_that_nothing_tells_apart_are_refused_with_the_option_to_set(screen, region, tints):
     volume = screen(*tints, regions=(region(*LEFT), region(*RIGHT)))
-    with pytest.raises(UnsuitableSeries, match="needs to know which half.*set option contrast_side to left or right"):
+    with pytest.raises(UnsuitableSeries, match=r"needs to know which half.*set option contrast_side to left or right"):
         contrast_part(volume, "auto")
     assert astuple(contrast_part(volume, "left")[0]) == LEFT
     assert astuple(contrast_part(volume, "right")[0]) == RIGHT
