@@ -9,9 +9,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,17 @@ def _wait_for(server: Orthanc, process: subprocess.Popen, log: Path) -> None:
         else:
             return
     pytest.fail("Orthanc did not answer within 30 s")
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """A function: waits for another thread or process. Returns what the condition gave; fails after ``limit_s``."""
+
+    def wait(condition: Callable[[], Any], what: str, limit_s: float = 60.0) -> Any:
+        end = time.monotonic() + limit_s
+        while not (answer := condition()):
+            assert time.monotonic() < end, f"waited {limit_s:g} s in vain until {what}"
+            time.sleep(0.02)
+        return answer
+
+    return wait

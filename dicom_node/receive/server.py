@@ -2,7 +2,7 @@
 
 What is replaced, and why: the DIMSE provider (stream.py); reading from the socket, which pynetdicom does 4 KiB at a
 time and for any length that a PDU header declares; the socket's time-out, without which a peer that stops in the middle
-of a PDU keeps its association for ever.
+of a PDU keeps its association for ever; the wait for a request that cannot come any more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from socketserver import BaseServer
 from typing import Any
 
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
@@ -80,6 +80,7 @@ class _Handler(RequestHandler):
         association = self._create_association()
         provider = StreamingProvider(association, self.server.open_data_set)
         association.dimse = provider
+        association.bind(evt.EVT_CONN_CLOSE, _nothing_will_come)
         wire: Any = association.dul.socket
         wire.recv = _reader(self.request, association.acceptor.maximum_length)
         association.start()
@@ -88,6 +89,15 @@ class _Handler(RequestHandler):
         finally:
             provider.discard_unclaimed()
             self.request.close()  # pynetdicom leaves it open where the peer was gone first
+
+
+def _nothing_will_come(event: evt.Event) -> None:
+    """A connection that ends before it asked for an association, as a monitor's TCP check does.
+
+    pynetdicom would wait acse_timeout for the request, and count the association among the open ones until then.
+    """
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)
 
 
 def _reader(connection: socket.socket, max_pdu: int) -> Callable[[int], bytearray]:

@@ -280,6 +280,17 @@ def test_garbage_on_the_wire_ends_its_association_and_no_other(reception, mr, ga
     assert node.sender().echo()
 
 
+def test_a_monitors_connection_that_asks_for_nothing_takes_no_place(reception, until):
+    node = reception(max_associations=1)
+    taken = lambda: len(node.receiver._server.active_associations)  # noqa: E731
+    for said in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x01\x00\x00\x00"):
+        with socket.create_connection(("127.0.0.1", node.receiver.port)) as connection:
+            until(taken, "the connection is noticed", 10)
+            connection.sendall(said)
+        until(lambda: not taken(), "its place is free again", 10)
+    assert node.sender().echo()
+
+
 def test_uids_never_become_paths(reception, mr, encode):
     node = reception()
     data = encode(mr()).replace(b"1.2.3.4.1\0", b"../../etc\0")
