@@ -1,7 +1,7 @@
 """``routing.yaml``: what it says (``settings``), how it is read (``reader``), and what its words mean."""
 
 from dicom_node.config.reader import FIELDS, AlgorithmCatalogue, load_config
-from dicom_node.config.settings import Accept, NodeConfig, NodeSettings, Peer, Retry, Rule, Timeouts
+from dicom_node.config.settings import Accept, NodeConfig, NodeSettings, Peer, Retry, Rule, Timeouts, Viewer
 
 __all__ = [
     "FIELDS",
@@ -13,5 +13,6 @@ __all__ = [
     "Retry",
     "Rule",
     "Timeouts",
+    "Viewer",
     "load_config",
 ]

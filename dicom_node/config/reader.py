@@ -18,7 +18,17 @@ from dicom_node.conditions import Equals, TagPath
 from dicom_node.config import dictionary, scalars
 from dicom_node.config.condition_syntax import parse_conditions
 from dicom_node.config.contradictions import contradictions
-from dicom_node.config.settings import Accept, NodeConfig, NodeSettings, Peer, Retry, Rule, Timeouts, namespace_of
+from dicom_node.config.settings import (
+    Accept,
+    NodeConfig,
+    NodeSettings,
+    Peer,
+    Retry,
+    Rule,
+    Timeouts,
+    Viewer,
+    namespace_of,
+)
 from dicom_node.config.yaml_source import (
     Field,
     Problems,
@@ -39,6 +49,7 @@ from dicom_node.config.yaml_source import (
 from dicom_node.errors import ConfigurationError
 
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
+_VIEWERS = tuple(viewer.value for viewer in Viewer)
 
 
 class AlgorithmCatalogue(Protocol):
@@ -93,6 +104,11 @@ def _read_exclude(node: yaml.Node, what: str, problems: Problems) -> tuple[str, 
         else:
             read.append(uid or text)
     return tuple(read)
+
+
+def _read_viewer(node: yaml.Node, what: str, problems: Problems) -> Viewer | None:
+    name = choice(*_VIEWERS)(node, what, problems)
+    return None if name is None else Viewer(name)
 
 
 _ACCEPT = (
@@ -162,6 +178,7 @@ _PEER = (
         "[]",
         "What it does not get.",
     ),
+    Field("viewer", "viewer", _read_viewer, words(_VIEWERS), "standard", "What its people look with: see below."),
 )
 _RULE = (
     _of(scalars.TITLE, "name", "name", None, "Its name in logs, jobs and reports; no two rules share one."),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import MappingProxyType
@@ -77,6 +78,15 @@ class Retry:
     give_up_after_s: float = 7 * 86400.0
 
 
+class Viewer(Enum):
+    """What the peer's people look with. OHIF shows a segmentation without frame of reference (ultrasound) only where
+    a shared Plane Orientation is in it, which the standard does not provide for: said by name, never by default.
+    """
+
+    STANDARD = "standard"
+    OHIF = "ohif"
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One entry of ``peers``: where results are sent. ``exclude``: SOP class UIDs and roles that it shall not get."""
@@ -89,6 +99,7 @@ class Peer:
     retry: Retry = Retry()
     timeout_s: float = 30.0
     exclude: tuple[str, ...] = ()
+    viewer: Viewer = Viewer.STANDARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from dicom_node.config import NodeConfig, Peer
+from dicom_node.config import NodeConfig, Peer, Viewer
 from dicom_node.database import Database
 from dicom_node.deliver.ledger import FINAL, Entry, Ledger
 from dicom_node.deliver.outgoing import REPORT_ROLE, Outgoing, identifiers_of, images_first, series_uid_of
@@ -45,8 +45,11 @@ class Adapted(Protocol):
     def skipped(self) -> Sequence[tuple[str, str]]: ...
 
 
-Adapt = Callable[[Sequence[Outgoing], Container[str], Path], Adapted]
-"""(objects, SOP classes that the peer takes, folder for new files) -> Adapted. The same input gives the same UIDs."""
+Adapt = Callable[[Sequence[Outgoing], Container[str], Path, Viewer], Adapted]
+"""(objects, SOP classes that the peer takes, folder for new files, what its people look with) -> Adapted.
+
+The same input gives the same UIDs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +185,12 @@ class Deliverer:
         }
         takes |= {uid for uid in FALLBACK_SOP_CLASSES if any((uid, s) in association.accepted for s in PLAIN_SYNTAXES)}
         takes -= set(excluded)
-        if not out and all(item.sop_class_uid in takes for item in remaining):
+        as_they_are = not out and delivery.peer.viewer is Viewer.STANDARD
+        if as_they_are and all(item.sop_class_uid in takes for item in remaining):
             plan = remaining
         else:
             folder.mkdir(parents=True)
-            adapted = self._adapt(remaining, frozenset(takes), folder)
+            adapted = self._adapt(remaining, frozenset(takes), folder, delivery.peer.viewer)
             plan = tuple(_as_outgoing(item) for item in adapted.objects)
             out |= _left_out(remaining, plan, dict(adapted.skipped))
         delivery.ledger.settle_plan(plan, out)
@@ -291,7 +295,7 @@ def _left_out(before: Sequence[Outgoing], after: Sequence[Outgoing], skipped: di
     reasons = {}
     for item in before:
         if item.sop_instance_uid not in kept:
-            instead = f"sent as SOP class {replaced.get(item.role)} instead, which the peer takes"
+            instead = f"sent rewritten for this peer, as SOP class {replaced.get(item.role)}"
             reasons[item.sop_instance_uid] = (
                 instead if item.role in replaced else skipped.get(item.role, "the peer does not take its SOP class")
             )

@@ -22,7 +22,7 @@ from pydicom.config import disable_value_validation
 
 from dicom_node.algorithm import AlgorithmInfo
 from dicom_node.encode.check import Expectation, check_objects
-from dicom_node.encode.fallback import Adapted, Viewer, adapt_to_peer
+from dicom_node.encode.fallback import Adapted, adapt_to_peer
 from dicom_node.encode.header import Context
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef
 from dicom_node.encode.key_objects import encode_key_frames
@@ -43,7 +43,6 @@ __all__ = [
     "EncodeJob",
     "EncodedObject",
     "ObjectRef",
-    "Viewer",
     "adapt_to_peer",
     "encode_result",
 ]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -29,6 +28,7 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
+from dicom_node.config import Viewer
 from dicom_node.encode.attributes import exact
 from dicom_node.encode.check import Expectation, Known, PixelElement, check_objects, read_without_pixels
 from dicom_node.encode.items import fit
@@ -68,15 +68,6 @@ _SEVERAL_FRAMES_ONLY = (
     "RecommendedDisplayFrameRate",
 )
 _COPY_BYTES = 1 << 20
-
-
-class Viewer(Enum):
-    """What the peer's people look with. OHIF shows a segmentation without frame of reference (ultrasound) only where
-    a shared Plane Orientation is in it, which the standard does not provide for: said by name, never by default.
-    """
-
-    STANDARD = "standard"
-    OHIF = "ohif"
 
 
 @dataclass(frozen=True, slots=True)

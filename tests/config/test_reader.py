@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dicom_node.conditions import AllOf, AnyOf, Equals, Exists, Matches, Range
-from dicom_node.config import FIELDS, Accept, NodeSettings, Peer, Retry, Timeouts, load_config
+from dicom_node.config import FIELDS, Accept, NodeSettings, Peer, Retry, Timeouts, Viewer, load_config
 from dicom_node.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,6 +159,7 @@ def test_every_setting_arrives_in_its_unit(load, tmp_path):
             retry: {first: 1s, factor: 1.5, max: 1 min, give_up_after: never}
             timeout: 5s
             exclude: [SegmentationStorage, 1.2.840.10008.5.1.4.1.1.88.34, density_map]
+            viewer: ohif
         """
     )
     assert config.node == NodeSettings(
@@ -189,6 +190,7 @@ def test_every_setting_arrives_in_its_unit(load, tmp_path):
         retry=Retry(1.0, 1.5, 60.0, math.inf),
         timeout_s=5.0,
         exclude=("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.88.34", "density_map"),
+        viewer=Viewer.OHIF,
     )
 
 
@@ -251,6 +253,7 @@ RULE = "rules:\n  - {name: a, when: {Modality: US}, run: denoise, send_to: [], %
         ("peers: {a b: {ae_title: A, host: h, port: 1}}\n", 1, 9, "the name of a peer is 'a b'"),
         ("peers: {a: {ae_title: A, host: 127.0.0.1, port: 11112}}\n", 1, 12, "is this node itself"),
         ("peers: {a: {ae_title: A, host: h, port: 1, exclude: [Segmentation Storage]}}\n", 1, 54, "needs a SOP class"),
+        ("peers: {a: {ae_title: A, host: h, port: 1, viewer: OHIF}}\n", 1, 52, "needs standard or ohif; did you mean"),
         ("rules:\n  - {when: {Modality: US}, run: denoise, send_to: []}\n", 2, 5, "the rule has no name"),
         ("rules:\n  - {name: a, run: denoise, send_to: []}\n", 2, 5, "the rule has no when: needs conditions"),
         ("rules:\n  - {name: a, when: {Modality: US}, run: denoise}\n", 2, 5, "the rule has no send_to"),

@@ -14,7 +14,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from dicom_node.config import NodeConfig, NodeSettings, Peer, Retry
+from dicom_node.config import NodeConfig, NodeSettings, Peer, Retry, Viewer
 from dicom_node.database import Database
 from dicom_node.deliver import Deliverer, Outgoing
 from dicom_node.jobs import ANALYSE, AnalyseWork, Job, Queue, ResultRow
@@ -41,7 +41,7 @@ def result_file(path: Path, sop_class_uid: str, uid: str, syntax: str = Explicit
     return path
 
 
-def never_needed(objects: Sequence[Outgoing], accepted: Container[str], folder: Path) -> NoReturn:
+def never_needed(objects: Sequence[Outgoing], accepted: Container[str], folder: Path, viewer: Viewer) -> NoReturn:
     """The ``adapt`` of tests whose peers take everything."""
     raise AssertionError("this peer takes everything: nothing was to be adapted")
 
@@ -63,8 +63,12 @@ class World:
         settings: dict = {"ae_title": "ARCHIVE", "timeout_s": 5.0, "retry": Retry(10.0, 2.0, 600.0, 1000.0), **changes}
         self.peers[name] = Peer(name, host="127.0.0.1", port=port, **settings)
 
-    def results(self, *objects: tuple[str, str, str], syntax: str = ExplicitVRLittleEndian) -> tuple[Job, ...]:
-        """Finishes an analyse job with these (role, SOP class, UID); returns the deliver jobs, one per peer."""
+    def results(
+        self, *objects: tuple[str, str, str], syntax: str = ExplicitVRLittleEndian, rows: Sequence[ResultRow] = ()
+    ) -> tuple[Job, ...]:
+        """Finishes an analyse job with these (role, SOP class, UID), and with results that lie in the data folder
+        already (``rows``); returns the deliver jobs, one per peer.
+        """
         work = AnalyseWork(
             "rule", "algorithm", {}, "series", f"1.2.{len(self.queue.list())}", 1, ("1.2.3.4.5",),
             tuple(self.peers), 60.0, 512, "",
@@ -72,7 +76,7 @@ class World:
         with self.database.transaction() as connection:
             self.queue.put_analyse(connection, work)
         job = self.queue.claim(ANALYSE)
-        rows = []
+        rows = list(rows)
         for role, sop_class, uid in objects:
             path = result_file(self.outbox.folder / str(job.id) / f"{uid}.dcm", sop_class, uid, syntax)
             relative = path.relative_to(self.data_dir).as_posix()

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from pydicom import dcmread
 
-from dicom_node.encode import ObjectRef, Viewer, adapt_to_peer, encode_result
+from dicom_node.config import Viewer
+from dicom_node.encode import ObjectRef, adapt_to_peer, encode_result
 
 SC = "1.2.840.10008.5.1.4.1.1.7"
 SC_BYTE = "1.2.840.10008.5.1.4.1.1.7.2"
