@@ -109,7 +109,7 @@ MIGRATIONS: tuple[str, ...] = (
         created_at      REAL NOT NULL,                  -- also the content time of every result object
         started_at      REAL,
         finished_at     REAL,
-        lease_until     REAL,
+        lease_until     REAL,                           -- on the machine's monotonic clock
         worker          TEXT,                           -- who holds the lease: a token, new for each claim
         cancel_asked    INTEGER NOT NULL DEFAULT 0,
         progress        REAL NOT NULL DEFAULT 0,

@@ -61,7 +61,7 @@ Work = AnalyseWork | DeliverWork
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A row of ``jobs``; times in seconds since the epoch."""
+    """A row of ``jobs``; times in seconds since the epoch, ``lease_until`` on the machine's monotonic clock."""
 
     id: int
     kind: str

@@ -151,6 +151,6 @@ def give_back(connection: sqlite3.Connection, now: float, row: sqlite3.Row, what
         return
     note(connection, now, row["id"], what, why)
     connection.execute(
-        "UPDATE jobs SET state = 'waiting', worker = NULL, lease_until = NULL, not_before = ? WHERE id = ?",
-        (now, row["id"]),
+        "UPDATE jobs SET state = 'waiting', worker = NULL, lease_until = NULL, not_before = 0 WHERE id = ?",
+        (row["id"],),
     )

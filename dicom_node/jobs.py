@@ -8,6 +8,9 @@
 A claim holds a lease under a token that is new each time; the holder renews it. Whoever has lost the lease
 cannot write any more: renew, finish, fail and release raise ``LeaseLost`` and change nothing. So a job's results
 are recorded once, however many workers have tried it.
+
+Leases run on the machine's monotonic clock, which all its processes share: neither a machine that slept nor a
+clock that was set takes a job from a holder who is alive. Everything else is wall-clock time, for people.
 """
 
 from __future__ import annotations
@@ -53,13 +56,16 @@ ENDED = ("done", "unsuitable", "failed", "parked", "cancelled")
 CAN_BE_RETRIED = ("failed", "parked", "unsuitable", "cancelled", "waiting")
 
 # A revision waits for the one before it, so that its report can name the report it replaces.
+# An attempt that began in the future: the clock was set back, and not_before is as wrong as started_at.
 TO_CLAIM = """
-    FROM jobs WHERE state = 'waiting' AND kind = :kind AND lane = :lane AND not_before <= :now AND NOT EXISTS (
+    FROM jobs WHERE state = 'waiting' AND kind = :kind AND lane = :lane
+    AND (not_before <= :now OR started_at > :now)
+    AND NOT EXISTS (
         SELECT 1 FROM jobs AS before WHERE before.id = jobs.predecessor_id AND before.state IN ('waiting', 'running'))
 """
 # An analysis that was begun before lets new ones go first: if it is what brings the node down, they are not held up.
 ORDER = "ORDER BY priority DESC, CASE kind WHEN 'analyse' THEN attempts ELSE 0 END, id"
-EXPIRED = "FROM jobs WHERE state = 'running' AND kind = :kind AND lane = :lane AND lease_until < :now"
+EXPIRED = "FROM jobs WHERE state = 'running' AND kind = :kind AND lane = :lane AND lease_until < :lease_now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,10 @@ class Lease:
 
 
 class Queue:
-    """The queue over one database. ``holder`` begins every token that this queue hands out (a worker's name)."""
+    """The queue over one database. ``holder`` begins every token that this queue hands out (a worker's name).
+
+    ``lease_clock`` must be one that all processes of the machine share and that nobody sets.
+    """
 
     def __init__(
         self,
@@ -80,9 +89,11 @@ class Queue:
         clock: Callable[[], float] = time.time,
         back_off: RetryPolicy = ANALYSE_BACK_OFF,
         holder: str = "node",
+        lease_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._lease_clock = lease_clock
         self._back_off = back_off
         self._holder = holder
 
@@ -104,8 +115,8 @@ class Queue:
         Highest priority first, then those never begun, then the oldest. Leases that ran out are taken back before.
         When nothing is due this only reads, so it may be polled.
         """
-        now = self._clock()
-        where = {"kind": kind, "lane": lane, "now": now}
+        now, lease_now = self._clock(), self._lease_clock()
+        where = {"kind": kind, "lane": lane, "now": now, "lease_now": lease_now}
         if not self._database.query(
             f"SELECT 1 WHERE EXISTS (SELECT 1 {TO_CLAIM}) OR EXISTS (SELECT 1 {EXPIRED})", where
         ):
@@ -120,7 +131,7 @@ class Queue:
             connection.execute(
                 "UPDATE jobs SET state = 'running', worker = ?, lease_until = ?, started_at = ?, "
                 "attempts = attempts + 1, progress = 0, doing = '' WHERE id = ?",
-                (token, now + lease_s, now, row["id"]),
+                (token, lease_now + lease_s, now, row["id"]),
             )
             job_rows.note(connection, now, row["id"], "claimed", f"attempt {row['attempts'] + 1} by {self._holder}")
             return job_of_row(connection.execute("SELECT * FROM jobs WHERE id = ?", (row["id"],)).fetchone())
@@ -162,7 +173,7 @@ class Queue:
             connection.execute(
                 "UPDATE jobs SET lease_until = ?, progress = coalesce(?, progress), doing = coalesce(?, doing) "
                 "WHERE id = ?",
-                (self._clock() + lease_s, progress, doing, job.id),
+                (self._lease_clock() + lease_s, progress, doing, job.id),
             )
         if row["cancel_asked"]:
             raise JobCancelled(f"job {job.id} was cancelled on request")

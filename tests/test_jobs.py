@@ -53,7 +53,7 @@ def database(tmp_path):
 
 @pytest.fixture
 def queue(database, clock):
-    return Queue(database, clock, BACK_OFF)
+    return Queue(database, clock, BACK_OFF, lease_clock=clock)
 
 
 @pytest.fixture
@@ -109,13 +109,29 @@ def test_what_went_down_with_the_node_lets_others_go_first(queue, put):
     assert [queue.claim("analyse").id for _ in range(2)] == [fresh, suspect]
 
 
-def test_a_revision_waits_for_the_one_before_it(queue, put):
+@pytest.mark.parametrize("ending", ["done", "unsuitable", "failed", "parked", "cancelled"])
+def test_a_revision_waits_for_the_one_before_it_however_that_ends(queue, put, clock, ending):
     first = put()
     second = put(revision=2, priority=9, predecessor_id=first, instances=("1.2.3.4", "1.2.3.5", "1.2.3.6"))
-    job = queue.claim("analyse")
-    assert job.id == first
-    assert queue.claim("analyse") is None
-    queue.fail(job, errors.UnsuitableSeries("no"))
+    for _ in range(2):
+        job = queue.claim("analyse")
+        assert job.id == first
+        assert queue.claim("analyse") is None
+        if ending == "parked":
+            queue.worker_died(first, job.worker, "died")
+        else:
+            break
+        clock.advance(0 if queue.get(first).state == "parked" else 100)
+    if ending == "done":
+        queue.finish(job, [_result(1)])
+    elif ending == "unsuitable":
+        queue.fail(job, errors.UnsuitableSeries("no"))
+    elif ending == "failed":
+        queue.fail(job, errors.InvalidResult("no"))
+    elif ending == "cancelled":
+        queue.cancel(first)
+        queue.fail(job, errors.JobCancelled("seen"))
+    assert queue.get(first).state == ending
     assert queue.claim("analyse").id == second
 
 
@@ -209,6 +225,39 @@ def test_a_delivery_whose_lease_ran_out_is_due_again_at_once(queue, put, clock):
     first = queue.claim("deliver", "archive", lease_s=60)
     clock.advance(61)
     assert queue.claim("deliver", "archive").id == first.id
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0])
+def test_a_clock_that_is_set_takes_no_job_from_its_holder(database, clock, put, jump_s):
+    lease_clock = FakeClock()
+    queue = Queue(database, clock, BACK_OFF, lease_clock=lease_clock)
+    put()
+    job = queue.claim("analyse", lease_s=60)
+    clock.advance(jump_s)
+    lease_clock.advance(59)
+    assert queue.claim("analyse") is None
+    queue.renew(job, 60)
+    lease_clock.advance(59)
+    assert queue.claim("analyse") is None
+    queue.finish(job)
+    assert queue.get(job.id).kills == 0
+
+
+@pytest.mark.parametrize("ending", ["failed for now", "given back", "node down", "worker died"])
+def test_a_clock_that_is_set_back_does_not_keep_a_job_waiting(queue, put, clock, ending):
+    put()
+    job = queue.claim("analyse")
+    clock.advance(5)
+    if ending == "failed for now":
+        queue.fail(job, errors.StorageError("full"))
+    elif ending == "given back":
+        queue.release(job)
+    elif ending == "node down":
+        queue.release_all_running()
+    else:
+        queue.worker_died(job.id, job.worker, "died")
+    clock.advance(-3600)
+    assert queue.claim("analyse").id == job.id
 
 
 def test_an_algorithm_that_raises_is_tried_twice(queue, put, clock):
@@ -422,7 +471,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.database = Database(Path(self.folder.name) / "node.db")
         self.database._connection().execute("PRAGMA synchronous=OFF")  # speed: no crash is simulated here
-        self.queue = Queue(self.database, self.clock, BACK_OFF)
+        self.queue = Queue(self.database, self.clock, BACK_OFF, lease_clock=self.clock)
         self.tokens = []
         self.finished = []
         self.put_count = 0
