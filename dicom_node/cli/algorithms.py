@@ -72,7 +72,10 @@ def train(algorithm: str, data: Path, out: Path) -> None:
 @click.option("--data", required=True, type=click.Path(exists=True, path_type=Path), help="Folder of data with truth.")
 @json_option
 def evaluate(algorithm: str, data: Path, as_json: bool) -> None:
-    """Judge ALGORITHM on data with truth, through the same code that the node runs."""
+    """Judge ALGORITHM on data with truth.
+
+    It runs through the same code as in the node.
+    """
     from dicom_node.plugins import Catalogue
 
     evaluator = Catalogue().part(algorithm, "evaluate")

@@ -8,6 +8,7 @@ import click
 
 from dicom_node.cli.options import config_option, json_option
 from dicom_node.cli.tables import show_json, show_table
+from dicom_node.errors import UsageError
 
 
 @click.command()
@@ -61,3 +62,5 @@ def explain(paths: tuple[Path, ...], config_path: Path, as_json: bool, calling_a
         return
     for explanation in explanations:
         click.echo(explanation_text(explanation))
+    if not any(explanation.instances for explanation in explanations):
+        raise UsageError(f"nothing to explain: no DICOM object in {', '.join(map(str, paths))}")

@@ -24,7 +24,12 @@ def parse_options(pairs: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"--option takes KEY=VALUE, such as threshold=otsu; got {pair!r}")
-        options[key] = yaml.safe_load(value)
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(
+                f"--option {key}: {value!r} is no YAML value; put text with special signs in quotes"
+            ) from error
     return options
 
 
