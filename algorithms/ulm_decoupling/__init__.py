@@ -2,8 +2,9 @@
 
 measure.py      the two decouplings, as plain functions on numpy arrays
 localise.py     sub-pixel positions (scene, psf, detect, fit, resolve), track.py, maps.py
-algorithm.py    all of it on a Series; results.py turns it into an AnalysisResult
-phantom.py      the simulator with known truth; score.py judges against it
+algorithm.py    all of it on a Series: layout.py and clip.py find the contrast picture, decoupled.py makes the decoupled
+                series in bounded memory, results.py and pictures.py turn what was found into an AnalysisResult
+phantom.py      the simulator with known truth; score.py judges against it; evaluate.py does so on a folder of data
 """
 
 from __future__ import annotations

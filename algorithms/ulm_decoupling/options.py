@@ -21,8 +21,8 @@ class Options(AlgorithmOptions):
 
     contrast_side: Side = Field(
         default="auto",
-        description="Which half of a side-by-side picture holds the contrast. auto: by calibrated region and tint; "
-        "refused where they do not tell. whole: the picture is not divided.",
+        description="Which half of a side-by-side picture holds the contrast. auto: the tinted half, or all of a "
+        "single picture; refused where two regions are not told apart. whole: the picture is not divided.",
     )
     threshold: ThresholdMethod = Field(default="otsu", description="How bubbles are split from background.")
     threshold_value: float | None = Field(
