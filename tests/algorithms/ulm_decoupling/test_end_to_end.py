@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from click.testing import CliRunner
 from pydicom.uid import RLELossless
+from scipy.io import loadmat
 
 from algorithms.ulm_decoupling.algorithm import UlmDecoupling
 from algorithms.ulm_decoupling.options import Options
@@ -130,7 +131,6 @@ def test_semi_synthetic_sequences_meet_the_figures(
 
 def test_the_real_kidney_run_length_coded(needs_shared, us_multiframe, tmp_path):
     """No truth: bubbles in plausible numbers, on pixels that were bright once."""
-    loadmat = pytest.importorskip("scipy.io").loadmat
     recorded = loadmat(needs_shared("data/ceus/real_rat_kidney/normal_rat_kidney_frame50.mat"))["normal_rat_kidney"]
     frames = np.rint(255 * np.moveaxis(recorded, 2, 0) / recorded.max()).astype(np.uint8)
     assert frames.shape == (50, 343, 230)
