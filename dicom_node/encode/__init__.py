@@ -7,7 +7,7 @@ header.py             patient, study, series, equipment: what every object begin
 report.py             the root SR (content.py: its measurement groups)
 segmentation.py, secondary_capture.py, multiframe_us.py, key_objects.py    one object each
 writer.py             part-10 files whose pixels are never in memory as a whole
-check.py              the judge before the outbox
+check.py              the judge before the outbox (check_image.py: of images; reader.py: files read back)
 fallback.py           the same results for a peer that does not take every SOP class
 """
 
@@ -70,7 +70,7 @@ def encode_result(
         objects, remarks = _encode_parts(result, context, folder)
         place = context.place(REPORT_ROLE, 1, "report")
         objects.append(encode_report(result, context, place, objects, remarks, folder))
-        check_objects(objects, Expectation.of(context.sources, job.predecessor))
+        check_objects(objects, Expectation.of(context.sources, job.predecessor, context.statements))
     return tuple(objects)
 
 

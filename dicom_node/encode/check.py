@@ -1,8 +1,8 @@
 """The judge before the outbox: every object is read back from its file and held against what it must be.
 
 Same patient and study as the sources; every reference leads to a source, a sibling or the predecessor; the IOD is
-complete; every value is valid for its VR (identifiers and UIDs of others are repeated as they came); the pixels are
-as long as the header says; structured content parses.
+complete; every value has its VR and is valid for it (identifiers and UIDs of others are repeated as they came); images
+agree with themselves (check_image.py); every sentence that every object must carry is there; structured content parses.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 from highdicom.ko import KeyObjectSelectionDocument
 from highdicom.sr import Comprehensive3DSR, ComprehensiveSR, EnhancedSR
-from pydicom import config, dcmread
+from pydicom import config
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
@@ -28,19 +29,20 @@ from pydicom.uid import (
 from pydicom.valuerep import validate_value
 
 from dicom_node.encode.attributes import IDENTIFIERS, TEXT_VRS, UNREADABLE, values_of
+from dicom_node.encode.check_image import image_faults
 from dicom_node.encode.iod import missing_attributes
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, ObjectRef
+from dicom_node.encode.reader import read_without_pixels
 from dicom_node.encode.source import PATIENT, STUDY, Sources
-from dicom_node.encode.writer import pixel_bytes
 from dicom_node.errors import InvalidResult
 
-_ELEMENT_HEADER = struct.Struct("<HH2sHL")  # Explicit VR Little Endian, a VR with a length of four bytes (PS3.5 7.1.2)
 _READERS = {
     str(Comprehensive3DSRStorage): Comprehensive3DSR,
     str(ComprehensiveSRStorage): ComprehensiveSR,
     str(EnhancedSRStorage): EnhancedSR,
     str(KeyObjectSelectionDocumentStorage): KeyObjectSelectionDocument,
 }
+_FLOATS = frozenset({"FD", "FL", "OD", "OF"})
 _MEASUREMENT_GROUP = "125007"
 _TRACKING_UID = "112040"
 
@@ -55,31 +57,23 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class PixelElement:
-    """(7FE0,0010) as it lies in its file: bytes ``offset`` to ``offset`` + ``length``."""
-
-    vr: str
-    length: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
 class Expectation:
     """What the objects of a job must agree with."""
 
     patient_and_study: Mapping[str, tuple[str, ...]]
     known: Mapping[str, Known]
     foreign_uids: frozenset[str]
+    statements: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, sources: Sources, predecessor: Iterable[ObjectRef]) -> Expectation:
-        """From the sources of a job and the report that it replaces."""
+    def of(cls, sources: Sources, predecessor: Iterable[ObjectRef], statements: tuple[str, ...] = ()) -> Expectation:
+        """From the sources of a job, the report that it replaces, and the sentences that every object must carry."""
         values = {one.keyword: values_of(sources.patient_and_study, one.keyword) for one in sources.patient_and_study}
         known = {uid: Known(one.sop_class_uid, one.series_uid, one.frames) for uid, one in sources.instances.items()}
         known |= {ref.sop_instance_uid: Known(ref.sop_class_uid, ref.series_uid, None) for ref in predecessor}
         planes = {one.plane.frame_of_reference_uid for one in sources.instances.values() if one.plane}
         uids = {sources.study_uid, *known, *(one.series_uid for one in known.values()), *planes}
-        return cls(MappingProxyType(values), MappingProxyType(known), frozenset(filter(None, uids)))
+        return cls(MappingProxyType(values), MappingProxyType(known), frozenset(filter(None, uids)), statements)
 
     @classmethod
     def of_checked(cls, objects: Iterable[EncodedObject], renamed: Mapping[str, Known]) -> Expectation:
@@ -130,13 +124,10 @@ def _faults(one: EncodedObject, expected: Expectation, known: Mapping[str, Known
         dataset, pixels = read_without_pixels(one.path)
         yield from _identity_faults(dataset, one, expected)
         yield from missing_attributes(dataset, one.sop_class_uid)
-        yield from _pixel_faults(dataset, pixels, one)
-        yield from _frame_faults(dataset)
-        walk = _Walk(known, expected.foreign_uids)
-        yield from walk.faults(dataset, "")
-        unnamed = others - walk.referenced
-        if unnamed:
-            yield f"the report does not refer to {len(unnamed)} of the other objects of its job"
+        yield from image_faults(dataset, pixels, one.path)
+        yield from _Walk(known, expected.foreign_uids).faults(dataset, "")
+        yield from _reference_list_faults(dataset, others)
+        yield from _statement_faults(dataset, expected.statements)
         yield from _content_faults(dataset)
     except (InvalidDicomError, EOFError, struct.error, *UNREADABLE) as error:
         yield f"it cannot be read back ({type(error).__name__})"  # pydicom's own words would quote values
@@ -155,53 +146,54 @@ def _identity_faults(dataset: Dataset, one: EncodedObject, expected: Expectation
             yield f"{keyword} is not that of the sources: it would be filed with another patient or study"
 
 
-def read_without_pixels(path: Path) -> tuple[Dataset, PixelElement | None]:
-    """The data set without its pixels, and where those lie in the file: they may be larger than the memory."""
-    with path.open("rb") as file:
-        dataset = dcmread(file, stop_before_pixels=True)
-        header = file.read(_ELEMENT_HEADER.size)
-        if not header:
-            return dataset, None
-        group, element, vr, _, length = _ELEMENT_HEADER.unpack(header)
-        if (group, element) != (0x7FE0, 0x0010):
-            raise ValueError(f"({group:04x},{element:04x}) stands where pixel data are expected")
-        return dataset, PixelElement(vr.decode("ascii"), length, file.tell())
+def _statement_faults(dataset: Dataset, statements: Sequence[str]) -> Iterator[str]:
+    """Every sentence that every object must carry stands where people read: Image Comments, or text of a document."""
+    said = "\n".join((str(dataset.get("ImageComments", "")), *_texts(dataset)))
+    for statement in statements:
+        if statement not in said:
+            yield f"it does not say {statement!r}"
 
 
-def _pixel_faults(dataset: Dataset, pixels: PixelElement | None, one: EncodedObject) -> Iterator[str]:
-    if "Rows" not in dataset:
-        return
-    if pixels is None:
-        yield "it has no pixel data"
-        return
-    needed = pixel_bytes(dataset)
-    if pixels.length != needed + needed % 2:
-        yield f"its pixel data have {pixels.length} bytes, {needed} follow from rows, columns and frames"
-    end, size = pixels.offset + pixels.length, one.path.stat().st_size
-    if end != size:
-        yield f"its file ends at byte {size}, its pixel data at {end}"
+def _texts(item: Dataset) -> Iterator[str]:
+    for child in item.get("ContentSequence") or []:
+        yield str(child.get("TextValue", ""))
+        yield from _texts(child)
 
 
-def _frame_faults(dataset: Dataset) -> Iterator[str]:
-    """Functional groups: one item a frame, each with the source frame that it comes from."""
-    if "SharedFunctionalGroupsSequence" not in dataset:
-        return
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    if len(frames) != int(dataset.NumberOfFrames):
-        yield f"{dataset.NumberOfFrames} frames, but functional groups of {len(frames)}"
-    needed = ("FrameContentSequence", "SegmentIdentificationSequence", "DerivationImageSequence")
-    for number, frame in enumerate(frames, start=1):
-        absent = [keyword for keyword in needed if not frame.get(keyword)]
-        if absent:
-            yield f"frame {number} lacks {', '.join(absent)}"
+# Where an object lists what it refers to, and where it refers: SR and KO (PS3.3 C.17.2), segmentation (C.12.2)
+_LISTS = (
+    ("CurrentRequestedProcedureEvidenceSequence", "ContentSequence"),
+    ("ReferencedSeriesSequence", "PerFrameFunctionalGroupsSequence"),
+)
+
+
+def _reference_list_faults(dataset: Dataset, others: set[str]) -> Iterator[str]:
+    """The list and the content name the same objects; a report names ``others``, all of its job, in both."""
+    for listed_in, used_in in _LISTS:
+        if used_in not in dataset:
+            continue
+        listed, used = (set(_references(dataset.get(keyword) or [])) for keyword in (listed_in, used_in))
+        if used - listed:
+            yield f"{listed_in} lacks {len(used - listed)} of the objects that {used_in} refers to"
+        unnamed = others - (listed & used)
+        if unnamed:
+            yield f"the report does not refer to {len(unnamed)} of the other objects of its job"
+
+
+def _references(items: Iterable[Dataset]) -> Iterator[str]:
+    for item in items:
+        if "ReferencedSOPInstanceUID" in item:
+            yield str(item.ReferencedSOPInstanceUID)
+        for element in item:
+            if element.VR == "SQ":
+                yield from _references(element.value)
 
 
 class _Walk:
-    """Looks at every element of an object once: values valid, references known. Remembers what is referred to."""
+    """Looks at every element of an object once: values valid, references known."""
 
     def __init__(self, known: Mapping[str, Known], foreign_uids: frozenset[str]) -> None:
         self._known, self._foreign = known, foreign_uids
-        self.referenced: set[str] = set()
 
     def faults(self, item: Dataset, where: str, series_uid: str = "") -> Iterator[str]:
         """Faults below ``item``; ``series_uid`` is the series that a reference stands under, where one is named."""
@@ -211,11 +203,15 @@ class _Walk:
             yield from self._reference_faults(item, where, series_uid)
         for element in item:
             path = f"{where}{element.keyword or element.tag}"
-            if element.VR == "SQ":
+            if element.keyword and element.VR not in dictionary_VR(element.tag).split(" or "):
+                yield f"{path} has VR {element.VR}; {dictionary_VR(element.tag)} is needed"
+            elif element.VR == "SQ":
                 for child in element.value:
                     yield from self.faults(child, f"{path}.", series_uid)
             elif element.VR in TEXT_VRS:
                 yield from self._value_faults(item, element.keyword, element.VR, path)
+            elif element.VR in _FLOATS and not np.isfinite(np.asarray(element.value, float)).all():
+                yield f"{path} is not a finite number"
 
     def _value_faults(self, item: Dataset, keyword: str, vr: str, path: str) -> Iterator[str]:
         if keyword in IDENTIFIERS:
@@ -230,7 +226,6 @@ class _Walk:
 
     def _reference_faults(self, item: Dataset, where: str, series_uid: str) -> Iterator[str]:
         uid = str(item.ReferencedSOPInstanceUID)
-        self.referenced.add(uid)
         known = self._known.get(uid)
         if known is None:
             yield f"{where}ReferencedSOPInstanceUID {uid} is neither a source nor another object of the job"

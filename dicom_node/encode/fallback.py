@@ -30,10 +30,11 @@ from pydicom.uid import (
 
 from dicom_node.config import Viewer
 from dicom_node.encode.attributes import exact
-from dicom_node.encode.check import Expectation, Known, PixelElement, check_objects, read_without_pixels
+from dicom_node.encode.check import Expectation, Known, check_objects
 from dicom_node.encode.items import fit
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject
 from dicom_node.encode.multiframe_us import add_grayscale_byte_capture
+from dicom_node.encode.reader import PixelElement, read_without_pixels
 from dicom_node.encode.report import RESULT_OBJECT
 from dicom_node.encode.uids import replacement_uid
 from dicom_node.encode.writer import pixel_bytes, write_object
