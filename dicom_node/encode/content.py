@@ -138,15 +138,27 @@ def _image(ref: FrameRef, context: Context, asked_by: str) -> SourceImageForRegi
     )
 
 
-def _coordinates(region: Region, context: Context, asked_by: str) -> CoordinatesForMeasurement:
+def _placed(region: Region, context: Context, asked_by: str) -> tuple[str, NDArray[np.float64]]:
+    """``graphic_data`` of a region that lies on its picture: 0..columns, 0..rows (PS3.3 C.18.6.1.2)."""
     graphic_type, points = graphic_data(region)
+    instance = context.sources.check_frame(region.frame, asked_by)
+    if instance.rows and instance.columns and ((points < 0) | (points > (instance.columns, instance.rows))).any():
+        raise InvalidResult(
+            f"{asked_by}: a point lies outside of the {instance.columns} columns x {instance.rows} rows of its image: "
+            "points are (x, y) = (column, row)"
+        )
+    return graphic_type, points
+
+
+def _coordinates(region: Region, context: Context, asked_by: str) -> CoordinatesForMeasurement:
+    graphic_type, points = _placed(region, context, asked_by)
     return CoordinatesForMeasurement(graphic_type, points, _image(region.frame, context, asked_by))
 
 
 def _region(region: Region, context: Context, asked_by: str) -> ImageRegion:
     if region.shape is Shape.MULTIPOINT:
         raise InvalidResult(f"{asked_by}: a region of TID 1410 is no MULTIPOINT; give a polygon or single points")
-    graphic_type, points = graphic_data(region)
+    graphic_type, points = _placed(region, context, asked_by)
     return ImageRegion(graphic_type, points, _image(region.frame, context, asked_by))
 
 

@@ -123,29 +123,29 @@ def common_header(context: Context, place: Place, sop_class_uid: str, modality: 
 
 
 def series_description(context: Context, title: str) -> str:
-    """ "<algorithm>: <title>", with the first statement where both fit in 64 characters."""
-    short = fit(f"{context.info.title}: {title}", _LONG_STRING)
-    if context.statements and len(longer := f"{short} ({context.statements[0].rstrip('.')})") <= _LONG_STRING:
-        return longer
-    return short
+    """ "<algorithm>: <title> (<first statement>)", of which 64 characters may leave out or shorten the algorithm.
+
+    The title always stays, since it alone tells the series of a job apart; then the statement, where both fit.
+    """
+    said = f"{title} ({context.statements[0].rstrip('.')})" if context.statements else title
+    names = (f"{context.info.title}: ", f"{context.info.name}: ", "")
+    wanted = [f"{name}{words}" for words in (said, title) for name in names]
+    return fit(next((words for words in wanted if len(words) <= _LONG_STRING), title), _LONG_STRING)
 
 
 def _add_equipment(dataset: Dataset, context: Context) -> None:
-    dataset.Manufacturer = MANUFACTURER
-    dataset.ManufacturerModelName = fit(context.info.name, _LONG_STRING)
-    dataset.DeviceSerialNumber = context.job.namespace.hex[:16]
-    dataset.SoftwareVersions = [
-        fit(f"dicom-node {__version__}", 64),
-        fit(f"{context.info.name} {context.info.version}", 64),
-    ]
-    dataset.DeviceUID = context.uids.device_uid()
+    _add_own_equipment(dataset, context)
     contributors = [_scanner(context), _node(context)]
     dataset.ContributingEquipmentSequence = [item for item in contributors if item is not None]
 
 
-def _versions(context: Context) -> list[str]:
+def _add_own_equipment(dataset: Dataset, context: Context) -> None:
+    dataset.Manufacturer = MANUFACTURER
+    dataset.ManufacturerModelName = fit(context.info.name, _LONG_STRING)
+    dataset.DeviceSerialNumber = context.job.namespace.hex[:16]
     own = (f"{MANUFACTURER} {__version__}", f"{context.info.name} {context.info.version}")
-    return [fit(version, _LONG_STRING) for version in own]
+    dataset.SoftwareVersions = [fit(version, _LONG_STRING) for version in own]
+    dataset.DeviceUID = context.uids.device_uid()
 
 
 def _scanner(context: Context) -> Dataset | None:
@@ -159,14 +159,7 @@ def _scanner(context: Context) -> Dataset | None:
 def _node(context: Context) -> Dataset:
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [concept(PROCESSING_EQUIPMENT)]
-    item.Manufacturer = MANUFACTURER
-    item.ManufacturerModelName = fit(context.info.name, _LONG_STRING)
-    item.DeviceSerialNumber = context.job.namespace.hex[:16]
-    item.SoftwareVersions = [
-        fit(f"dicom-node {__version__}", 64),
-        fit(f"{context.info.name} {context.info.version}", 64),
-    ]
-    item.DeviceUID = context.uids.device_uid()
+    _add_own_equipment(item, context)
     item.ContributionDateTime = context.moment.strftime("%Y%m%d%H%M%S%z")
     models = "; ".join(f"model {model.name} {model.version} sha256 {model.sha256}" for model in context.info.models)
     item.ContributionDescription = fit("; ".join(filter(None, (context.info.title, models))), _SHORT_TEXT)
@@ -191,7 +184,7 @@ def add_general_image(dataset: Dataset, context: Context, image_type: tuple[str,
     dataset.ImageType = list(image_type)
     dataset.PatientOrientation = ""
     add_body_part(dataset, context)
-    text = " ".join(filter(None, (description, *context.statements)))
+    text = " ".join(filter(None, (*context.statements, description)))
     dataset.DerivationDescription = fit(text, _SHORT_TEXT)
     if context.statements:
         dataset.ImageComments = "\r\n".join(context.statements)

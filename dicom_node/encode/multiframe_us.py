@@ -12,7 +12,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.uid import MultiFrameGrayscaleByteSecondaryCaptureImageStorage, UltrasoundMultiFrameImageStorage
 
-from dicom_node.encode.attributes import UNREADABLE, clean_item, copy, values_of
+from dicom_node.encode.attributes import UNREADABLE, clean_item, copy, first_value, values_of
 from dicom_node.encode.header import (
     Context,
     Place,
@@ -24,7 +24,7 @@ from dicom_node.encode.header import (
 )
 from dicom_node.encode.items import concept, source_images
 from dicom_node.encode.job import EncodedObject
-from dicom_node.encode.secondary_capture import CONVERSION_TYPE, add_frame_time, add_spacing
+from dicom_node.encode.secondary_capture import CONVERSION_TYPE, add_frame_time, add_spacing, scale_in_words
 from dicom_node.encode.writer import bytes_of, chunks_of, write_object
 from dicom_node.result import DerivedSeries, Placement
 from dicom_node.series import RegionFormat
@@ -57,7 +57,8 @@ def encode_derived(derived: DerivedSeries, context: Context, place: Place, folde
         add_grayscale_byte_capture(dataset)
         if derived.placement.spacing is not None:
             add_spacing(dataset, derived.placement.spacing)
-    dataset.BurnedInAnnotation = "NO"
+    # Letters in the source may still be read in frames computed from it; a source that says nothing may have some
+    dataset.BurnedInAnnotation = "NO" if first_value(header, "BurnedInAnnotation") == "NO" else "YES"
     dataset.DerivationCodeSequence = [concept(derived.derivation)]
     dataset.SourceImageSequence = source_images(context.sources, derived.source, place.role)
     add_lossy(dataset, lossy_of(context, derived.source))
@@ -81,7 +82,7 @@ def _words(derived: DerivedSeries) -> str:
     scale = ""
     if derived.value_scale is not None:
         slope, intercept, unit = derived.value_scale
-        scale = f"Stored value x {slope:g} + {intercept:g} = {unit.meaning}."
+        scale = scale_in_words(slope, intercept, "computed value", unit)
     return " ".join(filter(None, (derived.description or derived.title, timing, scale)))
 
 

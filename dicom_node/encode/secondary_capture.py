@@ -11,7 +11,7 @@ from pydicom.tag import Tag
 from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage, SecondaryCaptureImageStorage
 from pydicom.valuerep import DSfloat
 
-from dicom_node.codes import Code
+from dicom_node.codes import Code, Unit
 from dicom_node.encode.caption import Caption
 from dicom_node.encode.header import (
     Context,
@@ -31,6 +31,7 @@ from dicom_node.series import FrameRef, Spacing
 CONVERSION_TYPE = "WSD"
 QUANTITY = Code("246205007", "SCT", "Quantity")
 _DISPLAY_FRAME_TIME_S = 0.1  # of pictures that name no rate: a display rate only
+_RATE_TOLERANCE = 0.05
 _LARGEST_STORED = 65535
 _WINDOW_PERCENTILE = 99.5
 
@@ -60,8 +61,8 @@ def encode_map(scalar_map: ScalarMap, context: Context, place: Place, folder: Pa
     """
     stored, slope = _to_16_bit(scalar_map.values)
     rows, columns = stored.shape
-    quantity = f"{scalar_map.quantity.meaning} in {scalar_map.unit.meaning}"
-    text = f"{scalar_map.description or scalar_map.title} Values: {quantity}; stored value x {slope} = {quantity}."
+    said = (scalar_map.description or scalar_map.title).rstrip(".")
+    text = f"{said}. {scale_in_words(float(slope), 0.0, scalar_map.quantity.meaning, scalar_map.unit)}"
     dataset = _secondary_capture(context, place, str(SecondaryCaptureImageStorage), text, scalar_map.source)
     dataset.BurnedInAnnotation = "NO"
     add_pixel_description(dataset, rows, columns, bits=16, colour=False)
@@ -92,9 +93,16 @@ def add_frame_time(dataset: Dataset, frames: int, frame_time_s: float) -> None:
     dataset.NumberOfFrames = frames
     dataset.FrameIncrementPointer = Tag("FrameTime")
     dataset.FrameTime = DSfloat(frame_time_s * 1000.0, auto_format=True)
-    rate = max(1, round(1.0 / frame_time_s))
-    dataset.CineRate = rate
-    dataset.RecommendedDisplayFrameRate = rate
+    rate = round(1.0 / frame_time_s)
+    if abs(rate * frame_time_s - 1.0) < _RATE_TOLERANCE:  # whole numbers only: no rate is better than a wrong one
+        dataset.CineRate = rate
+        dataset.RecommendedDisplayFrameRate = rate
+
+
+def scale_in_words(slope: float, intercept: float, quantity: str, unit: Unit) -> str:
+    """What stored values mean, for people: "Stored value x 0.5 + 1 = speed in mm/s." """
+    added = f" + {intercept:g}" if intercept else ""
+    return f"Stored value x {slope:g}{added} = {quantity} ({unit.meaning})."
 
 
 def add_spacing(dataset: Dataset, spacing: Spacing) -> None:
@@ -137,7 +145,7 @@ def _add_window(dataset: Dataset, values: NDArray[np.floating]) -> None:
     """A window from 0 to the bulk of what is not 0: a few bright pixels do not darken the rest."""
     positive = values[values > 0]
     top = float(np.percentile(positive, _WINDOW_PERCENTILE)) if positive.size else 1.0
-    # LINEAR needs a width of at least 1 (PS3.3 C.11.2.1.2.1)
-    dataset.WindowCenter = DSfloat(top / 2, auto_format=True)
-    dataset.WindowWidth = DSfloat(top, auto_format=True)
-    dataset.VOILUTFunction = "LINEAR_EXACT" if top < 1.0 else "LINEAR"
+    # LINEAR reaches black at c - 0.5 - (w - 1) / 2 and white at c - 0.5 + (w - 1) / 2 (PS3.3 C.11.2.1.2.1)
+    dataset.WindowCenter = DSfloat((top + 1) / 2, auto_format=True)
+    dataset.WindowWidth = DSfloat(top + 1, auto_format=True)
+    dataset.VOILUTFunction = "LINEAR"

@@ -89,7 +89,8 @@ class _Geometry:
         ordered = sorted(dict.fromkeys(refs), key=lambda ref: _acquisition_order(sources, ref, asked_by))
         planes = _planes(sources, ordered)
         places = {ref: planes[ref][0].position_mm if planes else () for ref in ordered}
-        positions = {place: number for number, place in enumerate(dict.fromkeys(places.values()), start=1)}
+        along = sorted(dict.fromkeys(places.values()), key=lambda place: _along_normal(place, planes))
+        positions = {place: number for number, place in enumerate(along, start=1)}
         time_index: dict[FrameRef, int] = {}
         seen: dict[tuple[float, ...], int] = {}
         for ref in ordered:
@@ -97,8 +98,21 @@ class _Geometry:
         return cls(time_index, {ref: positions[places[ref]] for ref in ordered}, planes, sources)
 
 
+def _along_normal(position_mm: tuple[float, ...], planes: dict[FrameRef, tuple[Plane, Spacing]]) -> float:
+    """How far a position lies in the direction of the slices, mm."""
+    if not planes:
+        return 0.0
+    plane, _ = next(iter(planes.values()))
+    return float(np.dot(position_mm, np.cross(plane.row_direction, plane.column_direction)))
+
+
 def _acquisition_order(sources: Sources, ref: FrameRef, asked_by: str) -> tuple[float, ...]:
     instance = sources.check_frame(ref, asked_by)
+    if ref.frame_number is None and (instance.frames or 1) > 1:
+        raise InvalidResult(
+            f"{asked_by} marks SOP instance {ref.sop_instance_uid}, which has {instance.frames} frames, without "
+            "saying which: a mask is that of one frame"
+        )
     return (*instance.order, ref.frame_number or 0)
 
 

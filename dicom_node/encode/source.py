@@ -127,7 +127,7 @@ _OF_EVERY_INSTANCE = (
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
 )
-SIMULATED = "Simulated image"
+SIMULATED = "simulated image"
 
 # Lossy transfer syntaxes and what (0028,2114) calls them
 _LOSSY_METHODS = {
@@ -156,7 +156,10 @@ class Lossy:
 
 @dataclass(frozen=True, slots=True)
 class SourceInstance:
-    """What results need of one source instance. ``frames`` is ``None`` for an object without Number of Frames."""
+    """What results need of one source instance.
+
+    ``frames`` is ``None`` for an object without Number of Frames; ``simulated`` is what it says of being simulated.
+    """
 
     path: Path
     sop_class_uid: str
@@ -169,6 +172,7 @@ class SourceInstance:
     plane: Plane | None
     spacing: Spacing | None
     lossy: Lossy | None
+    simulated: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +225,11 @@ def read_sources(paths: Sequence[Path]) -> Sources:
     if not paths:
         raise InvalidResult("no source instances: results are made of at least one")
     headers = [(path, _read(path, list(_OF_EVERY_INSTANCE))) for path in paths]
-    instances = sorted((_instance(path, header) for path, header in headers), key=lambda instance: instance.order)
+    instances = sorted((_instance(path, header) for path, header in headers), key=_acquisition_order)
     study_uid = _the_one(headers, "StudyInstanceUID", "a Study Instance UID (0020,000D)", "one study", needed=True)
     _the_one(headers, "PatientID", "a Patient ID (0010,0020)", "one patient", needed=False)
     first = _read(instances[0].path, None)
-    said = dict.fromkeys(
-        sentence for _, header in headers if (sentence := _simulated(first_value(header, "ImageComments")))
-    )
+    said = dict.fromkeys(instance.simulated for instance in instances if instance.simulated)
     return Sources(
         {instance.sop_instance_uid: instance for instance in instances},
         study_uid,
@@ -268,7 +270,13 @@ def _instance(path: Path, header: Dataset) -> SourceInstance:
         plane=_plane(header),
         spacing=Spacing(*spacing) if spacing and min(spacing) > 0 else None,
         lossy=_lossy(path, header),
+        simulated=_simulated(first_value(header, "ImageComments")),
     )
+
+
+def _acquisition_order(instance: SourceInstance) -> tuple[object, ...]:
+    """The UID last: the order in which files are named must not show in the results."""
+    return (*instance.order, instance.sop_instance_uid)
 
 
 def _plane(header: Dataset) -> Plane | None:
@@ -341,9 +349,9 @@ def _items(header: Dataset, keyword: str) -> list[Dataset]:
 
 def _simulated(comment: str) -> str:
     """The sentence of Image Comments that says an image is simulated; "" where there is none."""
-    if not comment.startswith(SIMULATED):
+    if not comment.lstrip().casefold().startswith(SIMULATED):
         return ""
-    line = comment.splitlines()[0].strip()
+    line = comment.strip().splitlines()[0].strip()
     end = line.find(". ")
     return line if end < 0 else line[: end + 1]
 

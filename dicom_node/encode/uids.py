@@ -22,7 +22,7 @@ DEFAULT_NAMESPACE = uuid5(_PROJECT, "run")
 
 
 def _uid(namespace: UUID, *parts: object) -> str:
-    name = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    name = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"2.25.{uuid5(namespace, name).int}"
 
 

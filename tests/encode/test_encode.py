@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
 import shutil
 import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,13 +31,52 @@ def test_the_same_work_gives_the_same_bytes(us_clip, info, job, tmp_path, make):
     assert len(one) == 7
 
 
+def test_another_process_elsewhere_gives_the_same_bytes(mr_stack, info, job, tmp_path, make):
+    """Neither the hash seed, nor the working directory, nor the order in which the sources are named may show."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    for path in mr_stack:  # nothing to order them by but their UIDs
+        ds = dcmread(path)
+        del ds.TriggerTime, ds.InstanceNumber
+        ds.save_as(path)
+    result = make.full_result(make.stack_frames())
+    encode_result(result, info, mr_stack, job, here)
+    (tmp_path / "work").write_bytes(pickle.dumps((result, info, mr_stack[::-1], job, there)))
+    program = (
+        "import pickle, sys; from dicom_node.encode import encode_result as do; do(*pickle.load(sys.stdin.buffer))"
+    )
+    with (tmp_path / "work").open("rb") as work:
+        subprocess.run(
+            [sys.executable, "-c", program],
+            stdin=work,
+            cwd=there,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
+        )
+    made = {path.name: path.read_bytes() for path in here.iterdir()}
+    assert made == {path.name: path.read_bytes() for path in there.iterdir()}
+
+
 def test_every_object_has_a_series_and_a_number_of_its_own(us_clip, info, job, tmp_path, make):
     objects = encode_result(make.full_result(make.clip_frames()), info, [us_clip], job, tmp_path)
     headers = [dcmread(one.path, stop_before_pixels=True) for one in objects]
     assert len({header.SeriesInstanceUID for header in headers}) == len(headers)
     assert sorted(header.SeriesNumber for header in headers) == list(range(301, 308))
     assert {str(header.Manufacturer) for header in headers} == {"dicom-node"}
+    assert len({header.SeriesDescription for header in headers}) == len(headers)
     assert {header.ContentTime for header in headers} == {"113005"}
+
+
+def test_a_long_title_of_the_algorithm_hides_neither_title_nor_statement(us_clip, info, job, tmp_path, make):
+    """64 characters: what tells the objects apart, and what they must say, goes before who made them."""
+    info = replace(info, title="A very long title of an algorithm that takes it all up")
+    result = make.full_result(make.clip_frames(), statements=("Simulated image, not from a patient",))
+    objects = encode_result(result, info, [us_clip], job, tmp_path)
+    told = {one.role: dcmread(one.path, stop_before_pixels=True).SeriesDescription for one in objects}
+    assert told["density"] == "sample: density (Simulated image, not from a patient)"
+    assert told["density_picture"] == "sample: density map (Simulated image, not from a patient)"
+    assert told["report"] == "sample: report (Simulated image, not from a patient)"
 
 
 def test_times_are_told_on_the_clock_of_the_source(us_clip, info, job, tmp_path, make):

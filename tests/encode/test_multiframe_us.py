@@ -89,6 +89,19 @@ def test_ultrasound_stays_ultrasound_with_its_history(us_clip, info, job, tmp_pa
     assert float(dataset.FrameTime) == 40
 
 
+@pytest.mark.parametrize(("said", "passed_on"), [("NO", "NO"), ("YES", "YES"), (None, "YES")])
+def test_letters_in_the_source_may_be_in_what_is_computed(us_clip, info, job, tmp_path, make, said, passed_on):
+    if said:
+        ds = dcmread(us_clip)
+        ds.BurnedInAnnotation = said
+        ds.save_as(us_clip)
+    objects = encode_result(make.full_result(make.clip_frames()), info, [us_clip], job, tmp_path)
+    told = {one.role: dcmread(one.path, stop_before_pixels=True).get("BurnedInAnnotation") for one in objects}
+    assert told["decoupled"] == passed_on
+    assert told["density"] == told["segmentation"] == "NO"
+    assert told["density_picture"] == "YES"
+
+
 def test_frames_go_to_the_file_a_few_at_a_time(us_clip, info, job, tmp_path, make):
     frame = np.zeros((1, 512, 512), np.uint8)
     pixels = ArrayPixels(np.broadcast_to(frame, (300, 512, 512)))  # 79 MB, none of them in memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -145,6 +146,17 @@ def test_a_revision_names_its_predecessor(us_clip, info, job, tmp_path, make):
     (series,) = report.PredecessorDocumentsSequence[0].ReferencedSeriesSequence
     assert series.SeriesInstanceUID == "2.25.5"
     assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "2.25.6"
+
+
+def test_points_lie_on_the_picture(us_clip, info, job, tmp_path, make):
+    """80 columns, 60 rows: (79.5, 59.5) is its lower right corner; (20, 70) is what swapped coordinates give."""
+    frames = make.clip_frames()
+    for inside, points in ((True, ((-0.5, -0.5), (79.5, 59.5))), (False, ((20, 70), (20, 75)))):
+        line = Region(Shape.POLYLINE, points, frames[0])
+        measured = (Measurement(LENGTH, 1.0, codes.MILLIMETRE, inferred_from=line),)
+        result = AnalysisResult(summary={}, groups=(make.group(frames, measurements=measured),))
+        with nullcontext() if inside else pytest.raises(InvalidResult, match="outside of the 80 columns x 60 rows"):
+            encode_result(result, info, [us_clip], job, tmp_path)
 
 
 def test_a_frame_that_is_no_source_is_refused(us_clip, info, job, tmp_path, make):

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 
 from dicom_node import codes
 from dicom_node.encode import encode_result
+from dicom_node.encode.secondary_capture import add_frame_time
 from dicom_node.errors import InvalidResult
 from dicom_node.result import AnalysisResult, Picture, Placement, ScalarMap
 from dicom_node.series import ArrayPixels, Spacing
@@ -53,6 +55,19 @@ def test_whole_numbers_are_stored_as_they_are(map_of):
     np.testing.assert_array_equal(dataset.pixel_array, values)
 
 
+@pytest.mark.parametrize("largest", [0.3, 4.0, 800.0])
+def test_the_window_is_black_at_0_and_white_at_the_bulk(map_of, largest):
+    """By the equation of LINEAR, PS3.3 C.11.2.1.2.1: a window that is half a unit off shows counts of 1 as white."""
+    values = np.full((100, 100), largest)
+    values[0] = 0
+    dataset = map_of(values)
+    center, width = float(dataset.WindowCenter), float(dataset.WindowWidth)
+    assert dataset.VOILUTFunction == "LINEAR"
+    assert center - 0.5 - (width - 1) / 2 == pytest.approx(0, abs=1e-9)
+    assert center - 0.5 + (width - 1) / 2 == pytest.approx(largest)
+    assert width >= 1
+
+
 def test_an_empty_map_has_a_window_all_the_same(map_of):
     dataset = map_of(np.zeros((4, 4)))
     assert float(dataset.WindowWidth) >= 1
@@ -84,9 +99,17 @@ def test_a_picture_keeps_its_pixels_and_wears_the_statement_below(us_clip, info,
 def test_several_frames_become_a_multi_frame_object(us_clip, info, job, tmp_path, make):
     dataset = encoded(make.full_result(make.clip_frames()), "tracks_picture", info, job, [us_clip], tmp_path)
     assert dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7.4"
-    assert (dataset.NumberOfFrames, float(dataset.FrameTime)) == (3, 200)
+    assert (dataset.NumberOfFrames, float(dataset.FrameTime), dataset.CineRate) == (3, 200, 5)
     assert dataset.pixel_array.shape == (3, 70, 90, 3)
     assert (dataset.LossyImageCompression, float(dataset.LossyImageCompressionRatio)) == ("01", 12.5)
+
+
+@pytest.mark.parametrize(("frame_time_s", "rate"), [(0.0333, 30), (0.4, None), (1.0, 1), (15.0, None)])
+def test_a_rate_that_whole_numbers_cannot_say_is_left_out(frame_time_s, rate):
+    dataset = Dataset()
+    add_frame_time(dataset, 7, frame_time_s)
+    assert float(dataset.FrameTime) == pytest.approx(frame_time_s * 1000)
+    assert dataset.get("CineRate") == rate
 
 
 def test_the_roles_of_the_encoders_are_theirs(us_clip, info, job, tmp_path, make):

@@ -15,7 +15,7 @@ from dicom_node.encode import encode_result
 from dicom_node.encode.segmentation import _BitPacker
 from dicom_node.errors import InvalidResult
 from dicom_node.result import AnalysisResult, Segment
-from dicom_node.series import ArrayPixels
+from dicom_node.series import ArrayPixels, FrameRef
 
 
 def segmentation_of(result, info, job, paths, folder):
@@ -57,6 +57,26 @@ def test_a_cine_stack_has_its_planes_and_its_times(mr_stack, info, job, tmp_path
         [ref.sop_instance_uid for ref in frames], ignore_spatial_locations=True, assert_missing_frames_are_empty=True
     )
     np.testing.assert_array_equal(pixels[..., 0], make.segment(frames).masks.array)
+
+
+def test_slices_are_counted_along_their_normal(mr_stack, info, job, tmp_path, make):
+    """Slice 1 is acquired first and lies at z 0; it is put at z 20 here, behind slice 2 at z 8."""
+    for path in mr_stack[:4]:
+        ds = dcmread(path)
+        ds.ImagePositionPatient = [-100, -120, 20]
+        ds.save_as(path)
+    dataset = dcmread(segmentation_of(make.full_result(make.stack_frames()), info, job, mr_stack, tmp_path))
+    index = [
+        list(item.FrameContentSequence[0].DimensionIndexValues) for item in dataset.PerFrameFunctionalGroupsSequence
+    ]
+    assert index == [[1, p, s] for s in (2, 1) for p in (1, 2, 3, 4) if (s, p) != (2, 2)]
+
+
+def test_a_mask_of_a_clip_says_which_frame(us_clip, info, job, tmp_path, make):
+    whole = (FrameRef(make.clip_frames()[0].sop_class_uid, make.clip_frames()[0].sop_instance_uid),)
+    result = AnalysisResult(summary={}, groups=(make.group(whole),), segments=(make.segment(whole),))
+    with pytest.raises(InvalidResult, match="which has 6 frames, without saying which"):
+        encode_result(result, info, [us_clip], job, tmp_path)
 
 
 def test_bits_run_on_from_frame_to_frame(tmp_path):

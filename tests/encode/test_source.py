@@ -101,6 +101,12 @@ def test_what_a_simulated_source_says_every_result_says(us_clip, info, job, tmp_
         assert b"Simulated image, made by a phantom." in written.path.read_bytes()
 
 
+@pytest.mark.parametrize("comment", ["SIMULATED IMAGE", " simulated image, by hand.\r\nMore"])
+def test_a_simulated_source_is_known_however_it_writes_it(us_clip, comment):
+    change(us_clip, ImageComments=comment)
+    assert sources_of(us_clip).said == (comment.strip().splitlines()[0],)
+
+
 def test_lossy_compression_is_known_by_the_transfer_syntax_too(needs_shared):
     path = needs_shared("data/dicom/ultrasound/ATL_jpeg422.dcm")
     (instance,) = sources_of(path).instances.values()
