@@ -199,7 +199,7 @@ class _ClipResult:
             Picture(
                 title=f"ULM {title.lower()}{self._title}",
                 pixels=ArrayPixels(pixels[None]),
-                source=self._refs[:1],
+                source=self._refs,
                 role=f"{role}_picture{self._suffix}",
                 description=f"{title} from {len(clip.frames)} frames",
             )
@@ -219,7 +219,7 @@ class _ClipResult:
                 values=values,
                 quantity=quantity,
                 unit=unit,
-                source=self._refs[:1],
+                source=self._refs,
                 role=f"{role}{self._suffix}",
                 placement=self._fine_grid(),
                 description=f"{quantity.meaning}, {item.factor} map pixels per picture pixel each way; 0: none seen.",

@@ -12,7 +12,7 @@ from dicom_node import MANUFACTURER, __version__
 from dicom_node.algorithm import AlgorithmInfo
 from dicom_node.codes import Code
 from dicom_node.encode.attributes import copy, first_value, whole_number
-from dicom_node.encode.items import concept, fit
+from dicom_node.encode.items import concept, fit, sentence
 from dicom_node.encode.job import EncodeJob
 from dicom_node.encode.source import Lossy, Sources
 from dicom_node.encode.uids import ResultUids
@@ -184,7 +184,7 @@ def add_general_image(dataset: Dataset, context: Context, image_type: tuple[str,
     dataset.ImageType = list(image_type)
     dataset.PatientOrientation = ""
     add_body_part(dataset, context)
-    text = " ".join(filter(None, (*context.statements, description)))
+    text = " ".join((*map(sentence, context.statements), description))
     dataset.DerivationDescription = fit(text, _SHORT_TEXT)
     if context.statements:
         dataset.ImageComments = "\r\n".join(context.statements)

@@ -81,6 +81,11 @@ def _items(dataset: Dataset) -> Iterator[Dataset]:
                 yield from _items(item)
 
 
+def sentence(text: str) -> str:
+    """``text`` with a full stop, so that others may follow it."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def fit(text: str, length: int) -> str:
     """``text`` in at most ``length`` characters, cut at a word where it is too long; "\\" has a meaning in DICOM."""
     text = " ".join(text.replace("\\", "/").split())

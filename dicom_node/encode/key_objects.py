@@ -16,7 +16,7 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 from dicom_node.codes import Code
 from dicom_node.encode.content import text_item
 from dicom_node.encode.header import Context, Place, common_header
-from dicom_node.encode.items import concept, frames_by_instance
+from dicom_node.encode.items import concept, frames_by_instance, sentence
 from dicom_node.encode.job import EncodedObject, ObjectRef
 from dicom_node.encode.report import SOURCE, observation_context, references_by_series
 from dicom_node.encode.writer import write_object
@@ -37,7 +37,7 @@ def encode_key_frames(key_frames: KeyFrames, context: Context, place: Place, fol
     )
     root = ContainerContentItem(concept(key_frames.title), template_id="2010")
     content: list[Dataset] = [*observation_context(context)]
-    description = " ".join(filter(None, (key_frames.description, *context.statements)))
+    description = " ".join((*map(sentence, context.statements), key_frames.description)).strip()
     if description:
         content.append(text_item(KEY_OBJECT_DESCRIPTION, description))
     content += [

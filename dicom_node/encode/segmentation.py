@@ -32,7 +32,7 @@ from dicom_node.encode.header import (
     common_header,
     lossy_of,
 )
-from dicom_node.encode.items import concept, fit, frames_by_instance, reference
+from dicom_node.encode.items import concept, fit, frames_by_instance, reference, sentence
 from dicom_node.encode.job import EncodedObject
 from dicom_node.encode.source import Sources, planes_of_frames
 from dicom_node.encode.writer import FRAMES_AT_ONCE, FrameItems, write_object
@@ -257,7 +257,7 @@ def _segment_item(segment: Segment, number: int, context: Context) -> Dataset:
     item = Dataset()
     item.SegmentNumber = number
     item.SegmentLabel = fit(segment.label, 64)
-    description = " ".join(filter(None, (segment.description, *context.statements)))
+    description = " ".join((*map(sentence, context.statements), segment.description)).strip()
     if description:
         item.SegmentDescription = fit(description, 1024)
     item.SegmentAlgorithmType = "AUTOMATIC"
