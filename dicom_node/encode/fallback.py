@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -79,13 +80,22 @@ class Adapted:
     skipped: tuple[tuple[str, str], ...]
 
 
+EarlierReports = Mapping[str, tuple[str, str]]
+"""SOP Instance UID of the report of an earlier revision -> (SOP class, SOP Instance UID) by which a peer has it."""
+
+
 def adapt_to_peer(
-    objects: Sequence[EncodedObject], accepted: Container[str], folder: Path, viewer: Viewer = Viewer.STANDARD
+    objects: Sequence[EncodedObject],
+    accepted: Container[str],
+    folder: Path,
+    viewer: Viewer = Viewer.STANDARD,
+    earlier: EarlierReports = MappingProxyType({}),
 ) -> Adapted:
     """Rewrites a result set for a peer that accepts the SOP classes ``accepted``; new files go into ``folder``.
 
     The same set and the same peer give the same UIDs. An object that the report names and that is not among
-    ``objects`` (left out by the peer's configuration) is no longer named.
+    ``objects`` (left out by the peer's configuration) is no longer named. A predecessor is named as ``earlier`` tells;
+    one that the peer does not have yet, as it would be if its results were like these.
 
     Raises:
         InvalidResult: a rewritten object failed its check.
@@ -104,10 +114,10 @@ def adapt_to_peer(
     report = next((one for one in objects if one.role == REPORT_ROLE), None)
     out = [new for _, new in kept]
     if report is not None and (sop_class := _taken(report.sop_class_uid, accepted)) is not None:
-        out.append(_report(report, sop_class, kept, folder))
+        out.append(_report(report, sop_class, kept, earlier, folder))
     rewritten = [new for new in out if new not in objects]
     if rewritten:
-        check_objects(out, Expectation.of_checked(objects, _predecessors(rewritten)))
+        check_objects(out, Expectation.of_checked(objects, _known_predecessors(rewritten)))
     return Adapted(tuple(out), tuple(skipped))
 
 
@@ -174,20 +184,31 @@ def _copied(path: Path, pixels: PixelElement, length: int) -> Iterator[bytes]:
 
 
 def _report(
-    report: EncodedObject, sop_class_uid: str, kept: list[tuple[EncodedObject, EncodedObject]], folder: Path
+    report: EncodedObject,
+    sop_class_uid: str,
+    kept: list[tuple[EncodedObject, EncodedObject]],
+    earlier: EarlierReports,
+    folder: Path,
 ) -> EncodedObject:
     dataset, _ = read_without_pixels(report.path)
     named = set(_result_objects(dataset))
     sent = {old.sop_instance_uid: new for old, new in kept}
     gone = named - set(sent)
     renamed = {uid: new for uid, new in sent.items() if new.sop_instance_uid != uid}
-    if sop_class_uid == report.sop_class_uid and not gone and not renamed:
+    changed = sop_class_uid != report.sop_class_uid or bool(gone or renamed)
+    # By role, not by UID: so a predecessor that was changed alike has the name that it would be given here
+    why = (sop_class_uid, sorted((new.role, new.sop_class_uid, new is not old) for old, new in kept))
+    for uid, reference, series in _predecessors(dataset):
+        alike = (sop_class_uid, replacement_uid(uid, *why)) if changed else (str(reference.ReferencedSOPClassUID), uid)
+        known_class, known_uid = earlier.get(uid, alike)
+        if known_uid != uid:
+            changed = True
+            reference.add(exact("ReferencedSOPClassUID", known_class))
+            reference.add(exact("ReferencedSOPInstanceUID", known_uid))
+            series.add(exact("SeriesInstanceUID", replacement_uid(str(series.SeriesInstanceUID), known_uid)))
+    if not changed:
         return report
     _refer_anew(dataset, renamed, gone)
-    # By role, not by UID: so the predecessor of a revision has the same name here as when it was sent to this peer
-    why = (sop_class_uid, sorted((new.role, new.sop_class_uid, new is not old) for old, new in kept))
-    if "PredecessorDocumentsSequence" in dataset:
-        _rename_predecessors(dataset, sop_class_uid, why)
     _rename(dataset, sop_class_uid, replacement_uid(report.sop_instance_uid, *why))
     return write_object(dataset, report.role, folder)
 
@@ -237,27 +258,21 @@ def _rename_reference(item: Dataset, renamed: Mapping[str, EncodedObject]) -> No
             item.add(exact("SeriesInstanceUID", new.series_uid))
 
 
-def _rename_predecessors(dataset: Dataset, sop_class_uid: str, why: tuple[object, ...]) -> None:
-    for study in dataset.PredecessorDocumentsSequence:
+def _predecessors(dataset: Dataset) -> Iterator[tuple[str, Dataset, Dataset]]:
+    """SOP Instance UID, reference and series item of each document that a report replaces."""
+    for study in dataset.get("PredecessorDocumentsSequence") or []:
         for series in study.ReferencedSeriesSequence:
             for reference in series.ReferencedSOPSequence:
-                uid = replacement_uid(str(reference.ReferencedSOPInstanceUID), *why)
-                reference.add(exact("ReferencedSOPClassUID", sop_class_uid))
-                reference.add(exact("ReferencedSOPInstanceUID", uid))
-                series.add(exact("SeriesInstanceUID", replacement_uid(str(series.SeriesInstanceUID), uid)))
+                yield str(reference.ReferencedSOPInstanceUID), reference, series
 
 
-def _predecessors(rewritten: Sequence[EncodedObject]) -> dict[str, Known]:
+def _known_predecessors(rewritten: Sequence[EncodedObject]) -> dict[str, Known]:
     """The documents that a rewritten report replaces, under the names that they have at this peer."""
     report = next((one for one in rewritten if one.role == REPORT_ROLE), None)
     if report is None:
         return {}
     dataset, _ = read_without_pixels(report.path)
     return {
-        str(reference.ReferencedSOPInstanceUID): Known(
-            str(reference.ReferencedSOPClassUID), str(series.SeriesInstanceUID), None
-        )
-        for study in dataset.get("PredecessorDocumentsSequence") or []
-        for series in study.ReferencedSeriesSequence
-        for reference in series.ReferencedSOPSequence
+        uid: Known(str(reference.ReferencedSOPClassUID), str(series.SeriesInstanceUID), None)
+        for uid, reference, series in _predecessors(dataset)
     }

@@ -118,6 +118,19 @@ def test_the_predecessor_is_named_as_this_peer_knows_it(objects, folder, us_clip
     assert series.SeriesInstanceUID == as_sent.series_uid
 
 
+@pytest.mark.parametrize("sent_as", [(COMPREHENSIVE_3D, "2.25.6"), (COMPREHENSIVE, "2.25.66")])
+@pytest.mark.parametrize("accepted", [EVERYTHING, EVERYTHING - {SEGMENTATION}])
+def test_the_predecessor_is_named_as_it_really_reached_this_peer(objects, folder, sent_as, accepted):
+    """Its results may have been others: nothing to leave out where there is now, or the other way round."""
+    report = adapt_to_peer(objects, accepted, folder, earlier={"2.25.6": sent_as}).objects[-1]
+    (series,) = dcmread(report.path).PredecessorDocumentsSequence[0].ReferencedSeriesSequence
+    (reference,) = series.ReferencedSOPSequence
+    assert (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) == sent_as
+    assert (series.SeriesInstanceUID == "2.25.5") == (sent_as[1] == "2.25.6")
+    same = sent_as[1] == "2.25.6" and accepted is EVERYTHING
+    assert (report.sop_instance_uid == objects[-1].sop_instance_uid) == same
+
+
 def test_a_plane_orientation_for_ohif_only_where_it_is_asked_for(objects, folder):
     adapted = adapt_to_peer(objects, EVERYTHING, folder, Viewer.OHIF)
     one = next(one for one in adapted.objects if one.role == "segmentation")
