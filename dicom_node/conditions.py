@@ -42,8 +42,23 @@ _DAYS_PER_YEAR = 365.25
 _AGE_UNITS_PER_YEAR = {"D": _DAYS_PER_YEAR, "W": _DAYS_PER_YEAR / 7, "M": 12.0, "Y": 1.0}
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _AGE = re.compile(r"(\d{1,3})([DWMY])", re.ASCII)
-_IDENTIFYING_GROUPS = frozenset({0x0010, 0x0038})  # patient, visit
-_ACCESSION_NUMBER = 0x00080050
+_IDENTIFYING_GROUPS = frozenset({0x0010, 0x0012, 0x0038})  # patient, trial subject, visit
+_IDENTIFYING = frozenset(
+    {
+        0x00080050,  # AccessionNumber
+        0x00200010,  # StudyID
+        0x00204000,  # ImageComments
+        0x00324000,  # StudyComments
+        0x00400009,  # ScheduledProcedureStepID
+        0x00400253,  # PerformedProcedureStepID
+        0x00400280,  # CommentsOnThePerformedProcedureStep
+        0x00401001,  # RequestedProcedureID
+        0x00401400,  # RequestedProcedureComments
+        0x00402016,  # PlacerOrderNumberImagingServiceRequest
+        0x00402017,  # FillerOrderNumberImagingServiceRequest
+    }
+)
+"""Numbers that a hospital's systems find the patient by, and comments, where people write names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,7 @@ class Attribute:
     def identifying(self) -> bool:
         """Whether its value may say who the patient is: it is then never shown. Private attributes may."""
         group = self.tag >> 16
-        return group in _IDENTIFYING_GROUPS or group % 2 == 1 or self.vr == "PN" or self.tag == _ACCESSION_NUMBER
+        return group in _IDENTIFYING_GROUPS or group % 2 == 1 or self.vr == "PN" or self.tag in _IDENTIFYING
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +161,9 @@ class Range:
         number = number_of(value, self.path.vr)
         if number is None:
             return False
-        return (self.minimum is None or number >= self.minimum) and (self.maximum is None or number <= self.maximum)
+        if any(bound is not None and _same(self.path.vr, bound, number) for bound in (self.minimum, self.maximum)):
+            return True
+        return (self.minimum is None or number > self.minimum) and (self.maximum is None or number < self.maximum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,9 +313,13 @@ def _equal(vr: str, wanted: str, value: Value) -> bool:
     if vr in RANGE_VRS:
         left, right = number_of(wanted, vr), number_of(value, vr)
         if left is not None and right is not None:
-            # FL has 24 bits: 0.1 arrives as 0.10000000149
-            return math.isclose(left, right, rel_tol=1e-6) if vr == "FL" else left == right
+            return _same(vr, left, right)
     return wanted.strip(" \0") == str(value).strip(" \0")
+
+
+def _same(vr: str, left: float, right: float) -> bool:
+    # FL has 24 bits: 0.1 arrives as 0.10000000149
+    return math.isclose(left, right, rel_tol=1e-6) if vr == "FL" else left == right
 
 
 def _tested(test: Test, values: tuple[Value, ...] | None, name_of: Callable[[str], str]) -> Trace:

@@ -66,6 +66,9 @@ def equals(keyword, *values, line=1):
         (equals("SeriesDescription", "50"), ("050",), False),  # text is text
         (equals("MechanicalIndex", "0.1"), (0.10000000149011612,), True),  # 0.1 as 32 bits
         (equals("SliceThickness", "0.1"), (0.10000000149011612,), False),
+        (Range(path("MechanicalIndex"), None, 0.1, 1, 1), (0.10000000149011612,), True),  # both ends included
+        (Range(path("MechanicalIndex"), None, 0.1, 1, 1), (0.11,), False),
+        (Range(path("MechanicalIndex"), 0.7, None, 1, 1), (0.699999988079071,), True),
         (Matches(path("SeriesDescription"), "(?i)ceus|contrast", 1, 1), ("Liver CEUS 3",), True),
         (Matches(path("SeriesDescription"), "^CEUS", 1, 1), ("Liver CEUS",), False),
         (Range(path("NumberOfFrames"), 50, None, 1, 1), (50,), True),
@@ -131,7 +134,18 @@ def test_not_reads_naturally():
 
 
 @pytest.mark.parametrize(
-    ("tag", "vr"), [(0x00100010, "PN"), (0x00101010, "AS"), (0x00080050, "SH"), (0x00080090, "PN"), (0x00291010, "")]
+    ("tag", "vr"),
+    [
+        (0x00100010, "PN"),
+        (0x00101010, "AS"),
+        (0x00080050, "SH"),
+        (0x00080090, "PN"),
+        (0x00120040, "LO"),  # ClinicalTrialSubjectID
+        (0x00200010, "SH"),  # StudyID
+        (0x00204000, "LT"),  # ImageComments
+        (0x00402017, "LO"),  # FillerOrderNumberImagingServiceRequest
+        (0x00291010, ""),
+    ],
 )
 def test_what_may_identify_a_patient_is_compared_but_never_shown(tag, vr):
     who = TagPath("Who", (Attribute(tag, "Who", vr, "1"),))

@@ -43,7 +43,22 @@ LONGEST_PATTERN = 1000
 
 _INTEGER_VRS = NUMBER_VRS - {"DS", "FL", "FD"}
 _ONLY_EXISTS_VRS = frozenset({"SQ", "OB", "OW", "OF", "OD", "OL", "OV", "UN", "NONE"})
+_SINGLE_TEXT_VRS = frozenset({"LT", "ST", "UT", "UR"})
+"""Text that may hold a backslash; in all other a backslash stands between values (PS3.5 section 6.2)."""
+
+_MEANT = {
+    "or": "any", "one of": "any", "any of": "any", "and": "all", "all of": "all", "none": "not", "none of": "not",
+    "minimum": "min", "from": "min", "at_least": "min", "maximum": "max", "to": "max", "at_most": "max",
+    "is": "equals", "equal": "equals", "in": "equals", "one_of": "equals", "value": "equals",
+    "regex": "matches", "regexp": "matches", "match": "matches", "contains": "matches", "like": "matches",
+    "present": "exists", "absent": "exists", "calling_aet": "calling_ae", "aetitle": "calling_ae",
+    "ae_title": "calling_ae", "called_aet": "called_ae",
+}  # fmt: skip
+"""What other rule languages say -> what this one says, for suggestions."""
+
+_LONGEST_AE_TITLE = 16
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
+_TAG_DIGITS = re.compile(r"\(?([0-9A-Fa-f]{4})[.:\s]?([0-9A-Fa-f]{4})\)?", re.ASCII)
 _TAG_NUMBER = re.compile(r"\([^()]*\)|[^.()]+")
 
 
@@ -51,6 +66,13 @@ def parse_conditions(node: yaml.Node, problems: Problems, what: str = "when") ->
     """The condition that a mapping means: all of its keys. None where nothing of it is usable."""
     if is_null(node) or (isinstance(node, yaml.MappingNode) and not node.value):
         problems.add(node, f"{what} is empty: needs a test, such as Modality: US")
+        return None
+    if isinstance(node, yaml.SequenceNode):
+        told = "for one of several write any: with a list below it, for every one all:"
+        problems.add(node, f"{what} is a list: needs keys with values, such as Modality: US; {told}")
+        return None
+    if not isinstance(node, yaml.MappingNode):
+        problems.add(node, f"{what} is {found_in(node)}: needs a key with a test, such as Modality: US")
         return None
     parsed = [
         condition
@@ -102,17 +124,29 @@ def _path(key: yaml.ScalarNode, problems: Problems) -> TagPath | None:
         return TagPath(text, ())
     parts = _TAG_NUMBER.findall(text)
     if not parts or ".".join(parts) != text:
-        problems.add(key, f"{text!r} is no attribute: needs a DICOM keyword, (gggg,eeee), or such with dots between")
+        quoted = (
+            ' (inside { } a number needs quotes: "(0018,0010)")' if text.startswith("(") or text[-1:] == ")" else ""
+        )
+        told = f"needs a DICOM keyword, (gggg,eeee), or such with dots between{quoted}"
+        problems.add(key, f"{text!r} is no attribute: {told}")
         return None
     steps = []
     for part in parts:
         step = dictionary.attribute(part)
         if step is None:
-            near = did_you_mean(part, (*dictionary.keywords(), *GROUPS, *ASSOCIATION, *OPERATORS))
+            near = _suggested(text, part)
             problems.add(key, f"unknown DICOM keyword {part!r}: needs a keyword of PS3.6 or (gggg,eeee){near}")
             return None
         steps.append(step)
     return TagPath(text, tuple(steps)) if _readable(key, steps, problems) else None
+
+
+def _suggested(key: str, part: str) -> str:
+    if key.lower() in _MEANT:
+        return f"; did you mean {_MEANT[key.lower()]!r}?"
+    if digits := _TAG_DIGITS.fullmatch(key):
+        return f"; did you mean '({digits[1]},{digits[2]})'?"
+    return did_you_mean(part, (*dictionary.keywords(), *GROUPS, *ASSOCIATION, *OPERATORS))
 
 
 def _readable(key: yaml.ScalarNode, steps: list[Attribute], problems: Problems) -> bool:
@@ -150,12 +184,16 @@ def _tests(path: TagPath, key: yaml.Node, value: yaml.Node, problems: Problems) 
             case _:
                 problems.add(
                     operator_key,
-                    f"unknown test {operator!r} of {path.text}: needs {words(OPERATORS)}"
-                    f"{did_you_mean(operator, OPERATORS)}",
+                    f"unknown test {operator!r} of {path.text}: needs {words(OPERATORS)}{_near_operator(operator)}",
                 )
     if "min" in given or "max" in given:
         parsed.append(_range(path, given, problems))
     return _joined([condition for condition in parsed if condition is not None], value)
+
+
+def _near_operator(found: str) -> str:
+    meant = _MEANT.get(found.lower().replace(" ", "_"))
+    return f"; did you mean {meant!r}?" if meant in OPERATORS else did_you_mean(found, OPERATORS)
 
 
 def _comparable(path: TagPath, key: yaml.Node, problems: Problems) -> bool:
@@ -222,7 +260,22 @@ def _wanted(path: TagPath, node: yaml.Node, problems: Problems) -> str | None:
             node, f"{path.text} is {_found(path, node)}: needs an age such as 045Y or 006M, or a number of years"
         )
         return None
-    return text
+    return text if _can_be(path, node, problems) else None
+
+
+def _can_be(path: TagPath, node: yaml.ScalarNode, problems: Problems) -> bool:
+    """Whether one value of an instance can be this text."""
+    if "\\" in node.value and path.vr not in _SINGLE_TEXT_VRS:
+        values = ("A", "B") if path.identifying else node.value.split("\\")
+        each = ", ".join(f"{{{path.text}: {value}}}" for value in values)
+        told = f"a backslash stands between values, and each is compared on its own: needs all: [{each}]"
+        problems.add(node, f"{path.text} is {_found(path, node)}: {told}")
+        return False
+    if path.vr == "AE" and len(node.value.strip(" ")) > _LONGEST_AE_TITLE:
+        told = f"an AE title has {_LONGEST_AE_TITLE} characters at most"
+        problems.add(node, f"{path.text} is {_found(path, node)}, which has {len(node.value.strip(' '))}: {told}")
+        return False
+    return True
 
 
 def _uid(path: TagPath, node: yaml.ScalarNode, problems: Problems) -> str | None:
@@ -247,6 +300,10 @@ def _matches(path: TagPath, key: yaml.Node, node: yaml.Node, problems: Problems)
         return None
     if len(node.value) > LONGEST_PATTERN:
         problems.add(node, f"matches has {len(node.value)} characters: needs {LONGEST_PATTERN} at most")
+        return None
+    if any(character < " " for character in node.value):
+        told = r"\b is a backspace in double quotes: needs 'single quotes' around an expression with backslashes"
+        problems.add(node, f"matches has a control character: {told}")
         return None
     try:
         compiled(node.value)
@@ -294,5 +351,9 @@ def _bound(path: TagPath, operator: str, node: yaml.Node, problems: Problems) ->
         text = "".join(date.groups())
     number = number_of(text, path.vr)
     if number is None:
-        problems.add(node, f"{operator} is {_found(path, node)}: needs a number")
+        needed = {
+            "DA": "a date as yyyymmdd or yyyy-mm-dd",
+            "AS": "an age such as 045Y or 006M, or a number of years",
+        }.get(path.vr, "a number")
+        problems.add(node, f"{operator} is {_found(path, node)}: needs {needed}")
     return number

@@ -15,6 +15,7 @@ from itertools import combinations, pairwise, product
 
 from dicom_node.conditions import (
     NUMBER_VRS,
+    RANGE_VRS,
     AllOf,
     AnyOf,
     Condition,
@@ -201,7 +202,7 @@ def _one_value(literals: Sequence[_Literal]) -> bool:
     """Whether one value can satisfy all the literals."""
     candidates = _candidates(literals)
     if candidates is not None:
-        return any(all(literal.holds((value,)) for literal in literals) for value in candidates)
+        return any(all(literal.holds((value,)) for literal in _comparing(literals)) for value in candidates)
     decidable = [literal for literal in literals if not isinstance(literal.test, Matches)]
     if any(isinstance(literal.test, Range) for literal in decidable):
         points = tuple(_points(decidable))
@@ -212,9 +213,15 @@ def _one_value(literals: Sequence[_Literal]) -> bool:
 
 
 def _candidates(literals: Sequence[_Literal]) -> tuple[str, ...] | None:
-    """The only values that can be meant, where a test names them."""
+    """The only values that can be meant, where a test names them; as an instance has them, without blanks around."""
     named = [lit.test.values for lit in literals if isinstance(lit.test, Equals) and lit.positive]
-    return named[0] if named else None
+    return tuple(value.strip(" \0") for value in named[0]) if named else None
+
+
+def _comparing(literals: Sequence[_Literal]) -> list[_Literal]:
+    """Those that look at a value and not at how it is written: 5 may come as "5.0", which another pattern matches."""
+    written = literals[0].test.path.vr in RANGE_VRS
+    return [literal for literal in literals if not (written and isinstance(literal.test, Matches))]
 
 
 def _points(literals: Sequence[_Literal]) -> Iterator[float]:

@@ -37,6 +37,7 @@ from dicom_node.config.yaml_source import (
     did_you_mean,
     entries,
     found_in,
+    is_null,
     items,
     list_of,
     node_at,
@@ -82,9 +83,9 @@ def _section(fields: tuple[Field, ...], build: Callable[..., Any], key: str, mea
 
 def _read_options(node: yaml.Node, what: str, problems: Problems) -> Mapping[str, Any] | None:
     if isinstance(node, yaml.MappingNode):
-        before = len(problems.found)
+        before = len(problems)
         options = plain(node, problems)
-        return MappingProxyType(options) if len(problems.found) == before else None
+        return MappingProxyType(options) if len(problems) == before else None
     problems.add(node, f"{what} is {found_in(node)}: needs the algorithm's options, each with a value")
     return None
 
@@ -95,7 +96,7 @@ def _read_when(node: yaml.Node, what: str, problems: Problems) -> Any:
 
 def _read_exclude(node: yaml.Node, what: str, problems: Problems) -> tuple[str, ...]:
     read: list[str] = []
-    for item in items(node, what, "SOP classes or roles", problems):
+    for item in items(node, what, "each a SOP class or a role", problems):
         text = item.value if isinstance(item, yaml.ScalarNode) else ""
         uid = dictionary.uid_of(text, "SOPClassUID")
         if uid is None and not _ROLE.fullmatch(text):
@@ -184,9 +185,9 @@ _RULE = (
     _of(scalars.TITLE, "name", "name", None, "Its name in logs, jobs and reports; no two rules share one."),
     Field("when", "when", _read_when, "conditions", None, "Which instances it takes: see Conditions."),
     _choice(("series", "study"), "group", "series", "What is analysed together: a series, or the whole study."),
-    _of(scalars.NAME, "run", "run", None, "The algorithm: dicom-node algorithms lists them."),
+    _of(scalars.ALGORITHM, "run", "run", None, "The algorithm: dicom-node algorithms lists them."),
     Field("options", "options", _read_options, "the algorithm's options", "{}", "See dicom-node algorithms."),
-    _list(scalars.NAME, "send_to", "send_to", None, "The peers that get the results; []: the outbox only."),
+    _list(scalars.PEER, "send_to", "send_to", None, "The peers that get the results; []: the outbox only."),
     _of(scalars.PRIORITY, "priority", "priority", "0", "Jobs of higher priority go first."),
     _of(scalars.DURATION, "time_limit", "time_limit_s", "the node's job_time_limit", "One attempt."),
     _of(scalars.MEMORY, "memory_limit", "memory_limit_mib", "the node's job_memory_limit", "One analysis."),
@@ -247,10 +248,10 @@ def _peers(node: yaml.Node, settings: NodeSettings, problems: Problems) -> dict[
     peers: dict[str, Peer | None] = {}
     for name, (key_node, value) in entries(node, "peers", problems).items():
         scalar(scalars.NAME)(key_node, "the name of a peer", problems)
-        before = len(problems.found)
+        before = len(problems)
         values = read_fields(value, _PEER, f"peer {name}", problems)
         peers[name] = None
-        if len(problems.found) > before:
+        if len(problems) > before:
             continue
         peer = Peer(name, **{"calling_ae": settings.ae_title, **values})
         if peer.port == settings.port and peer.host in {settings.bind, "127.0.0.1", "::1", "localhost"}:
@@ -266,9 +267,9 @@ def _rules(
     node: yaml.Node, peers: tuple[str, ...], algorithms: AlgorithmCatalogue | None, problems: Problems
 ) -> list[Rule]:
     rules: list[Rule] = []
-    for item in items(node, "rules", "rules, each with '- ' before it", problems) if _written(node) else []:
-        values = read_fields(item, _RULE, "the rule", problems)
-        what = f"rule {values['name']!r}" if "name" in values else "the rule"
+    for item in _rule_items(node, problems):
+        what = _called(item)
+        values = read_fields(item, _RULE, what, problems)
         if "send_to" in values:
             _check_peers(item, peers, what, problems)
         if algorithms is not None and "run" in values:
@@ -280,8 +281,15 @@ def _rules(
     return rules
 
 
-def _written(node: yaml.Node) -> bool:
-    return not (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"))
+def _called(item: yaml.Node) -> str:
+    """The rule by its name, for a message."""
+    pairs = item.value if isinstance(item, yaml.MappingNode) else []
+    names = (value for key, value in pairs if isinstance(value, yaml.ScalarNode) and key.value == "name")
+    return next((f"rule {found_in(name)}" for name in names if not is_null(name)), "the rule")
+
+
+def _rule_items(node: yaml.Node, problems: Problems) -> list[yaml.Node]:
+    return [] if is_null(node) else items(node, "rules", "each rule with '- ' before its first key", problems)
 
 
 def _check_peers(item: yaml.Node, peers: tuple[str, ...], what: str, problems: Problems) -> None:

@@ -16,7 +16,16 @@ from uuid import UUID
 
 NEVER = ("never", "none")
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0}
+_SECONDS = {"ms": 0.001} | {
+    unit: seconds
+    for units, seconds in (
+        ("s sec second seconds", 1.0),
+        ("min minute minutes", 60.0),
+        ("h hour hours", 3600.0),
+        ("d day days", 86400.0),
+    )
+    for unit in units.split()
+}
 _BYTES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
@@ -163,6 +172,8 @@ ASSOCIATIONS = Kind("a number from 1 to 1000", _integer_between(1, 1000))
 PRIORITY = Kind("a number from -1000 to 1000 (higher goes first)", _integer_between(-1000, 1000))
 FACTOR = Kind("a number from 1 to 10", _between(1, 10, _number))
 NAME = Kind("1 to 64 letters, digits, '_', '-' or '.', the first a letter or a digit", name)
+ALGORITHM = Kind("the name of an algorithm", name)
+PEER = Kind("the name of a peer", name)
 TITLE = Kind("a name of 1 to 200 printable characters", _title)
 UID_NAMESPACE = Kind("a UUID such as 123e4567-e89b-42d3-a456-426614174000", UUID)
 PATH = Kind("a path, absolute or relative to this file", _title)

@@ -15,15 +15,20 @@ from typing import Any
 import yaml
 
 from dicom_node.config.scalars import Kind
+from dicom_node.config.yaml_faults import TYPOGRAPHIC_QUOTES, fault
 from dicom_node.errors import Problem
 
 DEEPEST = 40
 """Levels of nesting that a file may have: more is no configuration, and parsers recurse."""
 
+LARGEST = 2**18
+"""Bytes that a file may have: hundreds of rules, read in seconds; an image named by mistake is not read on."""
+
 _START = yaml.Mark("", 0, 0, 0, None, None)
 _NOTHING = yaml.MappingNode("tag:yaml.org,2002:map", [], _START, _START)
 
 _TAG = "tag:yaml.org,2002:"
+_QUOTES = tuple(TYPOGRAPHIC_QUOTES)
 
 
 class Problems:
@@ -31,7 +36,15 @@ class Problems:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.found: list[Problem] = []
+        self._found: dict[Problem, None] = {}
+
+    @property
+    def found(self) -> list[Problem]:
+        """Each once, in the order in which they were found."""
+        return list(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
     def add(self, node: yaml.Node, message: str) -> None:
         """A mistake at the start of ``node``."""
@@ -39,9 +52,11 @@ class Problems:
 
     def add_at(self, line: int, column: int, message: str) -> None:
         """A mistake at a place, both counted from 1."""
-        problem = Problem(self.file, line, column, message)
-        if problem not in self.found:
-            self.found.append(problem)
+        self.told(Problem(self.file, line, column, message))
+
+    def told(self, problem: Problem) -> None:
+        """A mistake that somebody else has put in words."""
+        self._found.setdefault(problem)
 
 
 Reader = Callable[[yaml.Node, str, Problems], Any]
@@ -62,48 +77,64 @@ class Field:
 
 def compose(path: Path, problems: Problems) -> yaml.Node | None:
     """The file as YAML nodes; an empty file is an empty mapping. None where a problem says why it is no YAML."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        problems.add_at(1, 1, f"the file cannot be read: {error.strerror}; create it or name another with --config")
-        return None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        column = error.start - (error.object.rfind(b"\n", 0, error.start) + 1) + 1
-        problems.add_at(line, column, f"is no UTF-8 (byte 0x{error.object[error.start]:02X}): save the file as UTF-8")
+    text = _text(path, problems)
+    if text is None:
         return None
     try:
-        if _nested_or_aliased(text, problems):
+        if not _plain_yaml(text, problems):
             return None
         return yaml.compose(text, Loader=yaml.SafeLoader) or _NOTHING
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        told = ": ".join(part for part in (error.context, error.problem) if part)
-        problems.add_at(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"is no YAML: {told}")
+        problems.told(fault(error, text, problems.file))
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         problems.add_at(
             before.count("\n") + 1,
             error.position - (before.rfind("\n") + 1) + 1,
-            f"is no YAML: the character U+{ord(text[error.position]):04X} is not allowed",
+            f"is no YAML: the character U+{ord(text[error.position]):04X} is not allowed; remove it",
         )
     return None
 
 
-def _nested_or_aliased(text: str, problems: Problems) -> bool:
+def _text(path: Path, problems: Problems) -> str | None:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        problems.add_at(1, 1, f"the file cannot be read: {error.strerror}; create it or name another with --config")
+        return None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+        problems.add_at(line, column, f"is no UTF-8 (byte 0x{content[error.start]:02X}): save the file as UTF-8")
+        return None
+    if len(content) > LARGEST:
+        problems.add_at(1, 1, f"the file has more than {LARGEST} bytes: is it a routing file?")
+        return None
+    return text
+
+
+def _plain_yaml(text: str, problems: Problems) -> bool:
+    """Whether the file has no alias and is no deeper than parsers can bear; tells of tags and quotes as well."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         mark = event.start_mark
+        place = mark.line + 1, mark.column + 1
         if isinstance(event, yaml.AliasEvent):
-            problems.add_at(
-                mark.line + 1, mark.column + 1, f"*{event.anchor}: aliases are not supported; write the value out"
-            )
-            return True
+            told = "aliases are not supported; write the value out, or put a text that begins with * in quotes"
+            problems.add_at(*place, f"*{event.anchor}: {told}")
+            return False
+        if getattr(event, "tag", None) is not None:
+            problems.add_at(*place, f"the tag {event.tag.replace(_TAG, '!!')}: tags are not supported; remove it")
+        if isinstance(event, yaml.ScalarEvent) and event.style is None and event.value.startswith(_QUOTES):
+            problems.add_at(*place, f"{event.value[0]} is a typographic quote: write \" or '")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            problems.add_at(mark.line + 1, mark.column + 1, f"is nested more than {DEEPEST} levels deep")
-            return True
-    return False
+            problems.add_at(*place, f"is nested more than {DEEPEST} levels deep")
+            return False
+    return True
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
@@ -141,7 +172,8 @@ def entries(node: yaml.Node, what: str, problems: Problems) -> dict[str, tuple[y
     if is_null(node):
         return {}
     if not isinstance(node, yaml.MappingNode):
-        problems.add(node, f"{what} is {found_in(node)}: needs keys with values")
+        listed = ", without '- ' before them" if isinstance(node, yaml.SequenceNode) else ""
+        problems.add(node, f"{what} is {found_in(node)}: needs keys with values{listed}")
         return {}
     read: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
     for key, value in node.value:
@@ -159,7 +191,8 @@ def items(node: yaml.Node, what: str, allowed: str, problems: Problems) -> list[
     """The items of a list."""
     if isinstance(node, yaml.SequenceNode):
         return node.value
-    problems.add(node, f"{what} is {found_in(node)}: needs a list of {allowed}, such as [a, b]")
+    near = f", such as [{node.value}]" if isinstance(node, yaml.ScalarNode) and node.value.isidentifier() else ""
+    problems.add(node, f"{what} is {found_in(node)}: needs a list: {allowed}{near}")
     return []
 
 
@@ -220,7 +253,7 @@ def list_of(kind: Kind) -> Reader:
         if not isinstance(node, yaml.SequenceNode):
             items(node, what, kind.allowed, problems)
             return None
-        values = [read_item(item, what, problems) for item in items(node, what, kind.allowed, problems)]
+        values = [read_item(item, what, problems) for item in node.value]
         return tuple(value for value in values if value is not None)
 
     return read

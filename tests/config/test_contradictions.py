@@ -70,6 +70,9 @@ def test_what_can_never_match_is_found_at_the_later_test(text, line):
         "Modality: {not: US}\nall: [{Modality: {not: MR}}]",
         "Modality: {exists: false}\nall: [{Modality: {not: US}}]",
         "(0029,1010): 1\nall: [{'(0029,1010)': 2}]",  # how many values a private attribute has, nobody knows
+        "SliceThickness: 5\nall: [{SliceThickness: {matches: '^5[.]0$'}}]",  # 5.0 is 5
+        "PatientAge: 045Y\nall: [{PatientAge: {matches: '540M'}}]",
+        "Modality: 'US '\nall: [{Modality: {matches: '^US$'}}]",  # blanks around a value do not count
         "any: [{Modality: US}, {Modality: MR}]\nall: [{any: [{Modality: MR}, {Modality: CT}]}]",
     ],
 )

@@ -104,7 +104,7 @@ def test_the_error_is_one_text_with_file_line_and_column(load, tmp_path):
         load("node: {port: x}\nrules: 3\n")
     assert str(raised.value).splitlines() == [
         f"{tmp_path}/routing.yaml:1:14: port is 'x', which is no whole number: needs a port from 1 to 65535",
-        f"{tmp_path}/routing.yaml:2:8: rules is '3': needs a list of rules, each with '- ' before it, such as [a, b]",
+        f"{tmp_path}/routing.yaml:2:8: rules is '3': needs a list: each rule with '- ' before its first key",
     ]
 
 
@@ -255,8 +255,16 @@ RULE = "rules:\n  - {name: a, when: {Modality: US}, run: denoise, send_to: [], %
         ("peers: {a: {ae_title: A, host: h, port: 1, exclude: [Segmentation Storage]}}\n", 1, 54, "needs a SOP class"),
         ("peers: {a: {ae_title: A, host: h, port: 1, viewer: OHIF}}\n", 1, 52, "needs standard or ohif; did you mean"),
         ("rules:\n  - {when: {Modality: US}, run: denoise, send_to: []}\n", 2, 5, "the rule has no name"),
-        ("rules:\n  - {name: a, run: denoise, send_to: []}\n", 2, 5, "the rule has no when: needs conditions"),
-        ("rules:\n  - {name: a, when: {Modality: US}, run: denoise}\n", 2, 5, "the rule has no send_to"),
+        ("rules:\n  - {name: a, run: denoise, send_to: []}\n", 2, 5, "rule 'a' has no when: needs conditions"),
+        (
+            "rules:\n  - {name: a, when: {Modality: US}, run: denoise}\n",
+            2,
+            5,
+            "rule 'a' has no send_to: needs a list: each the name of a peer",
+        ),
+        (RULE.replace("[]", "archive") % "priority: 1", 2, 60, "needs a list: the name of a peer, such as [archive]"),
+        ("rules:\n  a: {run: b}\n", 2, 3, "needs a list: each rule with '- ' before its first key"),
+        ("peers: [a]\n", 1, 8, "needs keys with values, without '- ' before them"),
         (RULE % "group: serie", 2, 71, "did you mean 'series'?"),
         (RULE % "options: {strenght: 1}", 2, 74, "option strenght of denoise: there is no such option"),
         (RULE % "options: 3", 2, 73, "needs the algorithm's options"),
@@ -264,8 +272,8 @@ RULE = "rules:\n  - {name: a, when: {Modality: US}, run: denoise, send_to: [], %
         (RULE % "priority: high", 2, 74, "priority is 'high', which is no whole number"),
         (RULE % "x: 1" + (RULE % "group: series").removeprefix("rules:\n"), 3, 12, "is that of the rule on line 2"),
         ("node: &a {}\npeers: *a\n", 2, 8, "aliases are not supported"),
-        ("node: {ae_title: A\n", 2, 1, "is no YAML"),
-        ("a: 1\n---\nb: 2\n", 2, 1, "is no YAML: expected a single document"),
+        ("node: {ae_title: A\n", 1, 7, "is no YAML"),
+        ("a: 1\n---\nb: 2\n", 2, 1, "is no YAML: a second document begins with ---"),
         ("node: \x07\n", 1, 7, "the character U+0007 is not allowed"),
         ("a: " + "[" * 60 + "]" * 60, 1, 43, "nested more than 40 levels"),
     ],
