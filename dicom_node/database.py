@@ -137,6 +137,8 @@ MIGRATIONS: tuple[str, ...] = (
         sop_instance_uid    TEXT PRIMARY KEY,
         job_id              INTEGER NOT NULL REFERENCES jobs(id),
         role                TEXT NOT NULL,
+        study_uid           TEXT NOT NULL,
+        series_uid          TEXT NOT NULL,
         sop_class_uid       TEXT NOT NULL,
         transfer_syntax_uid TEXT NOT NULL,
         path                TEXT NOT NULL,

@@ -102,6 +102,8 @@ class ResultRow:
 
     sop_instance_uid: str
     role: str
+    study_uid: str
+    series_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
     path: str

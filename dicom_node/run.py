@@ -14,11 +14,14 @@ from __future__ import annotations
 import errno
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dicom_node import result_json
 from dicom_node.algorithm import Algorithm, Progress, silent
@@ -132,17 +135,18 @@ def _analyse(
 
 
 def _run(algorithm: Algorithm, series: Series, progress: Progress) -> AnalysisResult:
-    """The one call into code that may be anybody's: whatever it raises gets a name."""
+    """The one call into code that may be anybody's: whatever it raises gets a name, and what it sets is set back."""
     name = f"{algorithm.info.name} {algorithm.info.version}"
     try:
-        result = algorithm.run(series, progress)
+        with np.errstate(), warnings.catch_warnings():
+            result = algorithm.run(series, progress)
     except DicomNodeError:
         raise
     except OSError as error:
         if error.errno in DISK_REFUSALS:
             raise
         raise AlgorithmFailed(f"{name} failed: {reason(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit would end the worker, or the command, as if all were well
         raise AlgorithmFailed(f"{name} failed: {reason(error)}") from error
     if not isinstance(result, AnalysisResult):
         raise AlgorithmFailed(f"{name} gave a {type(result).__name__}; an AnalysisResult is needed")

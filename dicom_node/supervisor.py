@@ -38,6 +38,8 @@ SHORT_LIFE_S = 5.0
 LONGEST_PAUSE_S = 30.0
 """Workers that die young, without a job, come back after pauses that double up to this."""
 CHILDREN_S = 1.0
+TROUBLE_S = 1.0
+"""How long to wait where the database refuses or no process can be started."""
 MIB = 1 << 20
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
@@ -151,9 +153,7 @@ class Supervisor:
 
     def wake(self) -> None:
         """There are new jobs: idle workers look at once."""
-        for worker in tuple(self._workers):
-            with contextlib.suppress(OSError, ValueError):  # it has just ended
-                os.write(worker.process.stdin.fileno(), b"\n")
+        self._wake.set()
 
     def pids(self) -> tuple[int, ...]:
         """The process ids of the workers."""
@@ -167,23 +167,31 @@ class Supervisor:
                 self._watch()
             except (StorageError, sqlite3.Error, OSError) as error:
                 log.error("workers cannot be watched: %s", error)
+                time.sleep(TROUBLE_S)
             if self._stop_by is not None and not self._workers:
                 self._queue.close()
                 return
-            self._wake.wait(WATCH_S)
-            self._wake.clear()
+            if self._wake.wait(WATCH_S):
+                self._wake.clear()
+                self._wake_workers()
+
+    def _wake_workers(self) -> None:
+        for worker in self._workers:
+            with contextlib.suppress(OSError):  # it has just ended, or has not read what it was told before
+                os.write(worker.process.stdin.fileno(), b"\n")
 
     def _watch(self) -> None:
         now = time.monotonic()
         self._match_number(now)
         leases = self._leases()
         for worker in tuple(self._workers):
-            if worker.process.poll() is None:
-                if worker.hold(leases.get(worker.name), now):
-                    worker.job = self._queue.get(worker.lease.job_id)
-                worker.verdict = self._judge(worker, now)
-                if worker.verdict is None:
-                    continue
+            if worker.process.returncode is None:  # else it ended before, and that could not be recorded
+                if worker.process.poll() is None:
+                    if worker.hold(leases.get(worker.name), now):
+                        worker.job = self._queue.get(worker.lease.job_id)
+                    worker.verdict = self._judge(worker, now)
+                    if worker.verdict is None:
+                        continue
                 kill(worker.process)
             self._bury(worker, now)
         self._tell_changes()
@@ -242,10 +250,10 @@ class Supervisor:
         self._slow_down(worker, now)
 
     def _settle(self, worker: WorkerProcess, lease: Lease) -> None:
-        """The job is to blame if it was judged, or if the worker ended by itself; else it goes back untouched."""
+        """The job is to blame if it was judged, or if the worker ended unasked; else it goes back untouched."""
         told = {"worker": worker.name, "pid": worker.process.pid, "job": lease.job_id}
         verdict = worker.verdict
-        if verdict is None and worker.process.returncode != 0:
+        if verdict is None and not (worker.stopping and worker.process.returncode == 0):
             verdict = Verdict(f"its worker {_end_in_words(worker.process.returncode)}", lease.worker)
         if verdict is not None and verdict.blames_job and verdict.claim == lease.worker:
             self._queue.worker_died(lease.job_id, lease.worker, verdict.reason)
@@ -312,14 +320,15 @@ def relay(records) -> None:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a worker and whatever it started, at once, and waits until it has ended."""
+    """Ends a worker and whatever it started, at once, and waits until it has ended; of a dead one, what it left."""
+    family: list[psutil.Process] = []
     with contextlib.suppress(psutil.NoSuchProcess):
         family = psutil.Process(process.pid).children(recursive=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for child in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
     process.wait()
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -89,12 +92,24 @@ class MisbehavingOptions(AlgorithmOptions):
     """In which way to misbehave."""
 
     how: Literal[
-        "hang", "call progress for ever", "eat memory", "exit", "raise", "find the disk full", "point elsewhere"
+        "hang",
+        "call progress for ever",
+        "eat memory",
+        "exit",
+        "exit as if all were well",
+        "call sys.exit",
+        "raise",
+        "find the disk full",
+        "point elsewhere",
+        "leave traces",
     ] = Field(default="raise", description="What it does instead of answering.")
 
 
 class Misbehaving:
-    """Never answers: hangs, eats memory, ends its own process, raises, or gives a result that cannot be encoded."""
+    """Never answers: hangs, eats memory, ends its own process, raises, or gives a result that cannot be encoded.
+
+    Or it does answer, and leaves the process in disorder: another folder, other settings, a thread, a child.
+    """
 
     info = AlgorithmInfo(name="fake_misbehaving", version="1.0", title="Never answers (for tests)")
 
@@ -106,12 +121,17 @@ class Misbehaving:
         progress(0.1, self._how)
         if self._how == "eat memory":
             _eat_memory()
-        if self._how == "exit":
-            os._exit(3)
+        if self._how.startswith("exit"):
+            os._exit(3 if self._how == "exit" else 0)
+        if self._how == "call sys.exit":
+            sys.exit()
         if self._how == "find the disk full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/where")
         if self._how == "point elsewhere":
             return _pointing_elsewhere(series)
+        if self._how == "leave traces":
+            _leave_traces()
+            return Arithmetic(ArithmeticOptions()).run(series)
         while self._how != "raise":
             time.sleep(0.01)
             if self._how == "call progress for ever":
@@ -128,6 +148,14 @@ def _pointing_elsewhere(series: Series) -> AnalysisResult:
         groups=(MeasurementGroup("it", local("TEST", "Test finding"), (stranger,)),),
         pictures=(Picture("Black", ArrayPixels(np.zeros((1, 16, 16, 3), np.uint8)), (frame,), role="black"),),
     )
+
+
+def _leave_traces() -> None:
+    print("a line on standard output")
+    np.seterr(all="raise")
+    os.chdir("/")
+    threading.Thread(target=threading.Event().wait, name="left behind").start()
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
 
 
 def _eat_memory() -> NoReturn:

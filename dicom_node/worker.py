@@ -21,8 +21,9 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ from pydicom import dcmread
 from dicom_node.algorithm import Algorithm
 from dicom_node.database import Database
 from dicom_node.encode import REPORT_ROLE, EncodeJob, ObjectRef
-from dicom_node.errors import DicomNodeError, InvalidResult, JobInterrupted, StorageError, UnreadableInstance
+from dicom_node.errors import InvalidResult, JobInterrupted, StorageError, UnreadableInstance
 from dicom_node.failure import reason
 from dicom_node.intake import SetAside, record_aside
 from dicom_node.jobs import ANALYSE, Job, LeaseLost, Queue, ResultRow
@@ -43,9 +44,11 @@ from dicom_node.plugins import Catalogue
 from dicom_node.run import REJECTED, RunOutcome, analyse
 from dicom_node.storage import Inbox, Outbox, sha256_of_dataset
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dicom_node.worker")  # as a process this module is called __main__
 
 LEASE_S = 60.0
+"""From the claim to the first heartbeat. Later a lease outlasts the job's time limit by this: the supervisor, which
+sees the process, judges first, and a library that holds the interpreter for long loses nothing."""
 HEARTBEAT_S = 1.0
 """How often progress is written and a request to cancel is seen."""
 POLL_S = 0.1
@@ -116,13 +119,16 @@ class Heartbeat:
             raise self._answer
 
     def _beat(self) -> None:
-        while not self._ended.wait(HEARTBEAT_S) and self._answer is None:
+        lease_s = self._job.work.time_limit_s + LEASE_S
+        while True:
             try:
-                self._queue.renew(self._job, LEASE_S, *self._report)
+                self._queue.renew(self._job, lease_s, *self._report)
             except JobInterrupted as answer:
                 self._answer = answer
             except StorageError as error:
                 log.warning("a lease could not be renewed: %s", error, extra={"job": self._job.id})
+            if self._answer is not None or self._ended.wait(HEARTBEAT_S):
+                break
         self._queue.close()
 
 
@@ -138,13 +144,15 @@ class Worker:
         self._algorithms = WarmAlgorithms(catalogue)
         self._to_warm = list(settings.warm)
         self._scratch = scratch
-        self._stopping = threading.Event()
+        self._home = Path.cwd()
+        self._stopping = False
         self._wake = threading.Event()
 
     def stop(self) -> None:
-        """Lets the loop end after the job at hand."""
-        self._stopping.set()
-        self._wake.set()
+        """Lets the loop end after the job at hand. For a signal handler, which may interrupt whoever holds a lock:
+        it takes none, and an idle loop sees it at its next look.
+        """
+        self._stopping = True
 
     def wake(self) -> None:
         """There may be a job."""
@@ -152,7 +160,7 @@ class Worker:
 
     def run(self) -> None:
         """Works until it is stopped."""
-        while not self._stopping.is_set():
+        while not self._stopping:
             job = self._claim()
             if job is not None:
                 self._do(job)
@@ -167,14 +175,14 @@ class Worker:
             return self._queue.claim(ANALYSE, lease_s=LEASE_S)
         except StorageError as error:
             log.error("no job can be claimed: %s", error)
-            self._stopping.wait(TROUBLE_S)
+            time.sleep(TROUBLE_S)
             return None
 
     def _warm_up(self, name: str, options: Mapping[str, Any]) -> None:
         try:
             self._algorithms.get(name, self._catalogue.canonical_options(name, options))
-        except DicomNodeError as error:  # told again by every job that needs it
-            log.warning("an algorithm cannot be made ready: %s", error, extra={"algorithm": name})
+        except Exception as error:  # noqa: BLE001 - the worker loop; told again by every job that needs it
+            log.warning("an algorithm cannot be made ready: %s", reason(error), extra={"algorithm": name})
 
     def _do(self, job: Job) -> None:
         """One attempt, whatever comes of it: this is the worker's boundary, nothing passes."""
@@ -183,10 +191,11 @@ class Worker:
         told = {"job": job.id, "algorithm": job.work.algorithm, "attempt": job.attempts}
         try:
             staged = self._outbox.stage(job.id, job.worker or "")
-            with Heartbeat(self._queue, job) as heartbeat:
-                outcome = self._analyse(job, staged, heartbeat)
-            self._queue.renew(job, LEASE_S)  # whoever lost the lease must not replace the folder of another
-            self._queue.finish(job, self._committed(job, staged, outcome))
+            with Heartbeat(self._queue, job) as heartbeat:  # syncing gigabytes to disk takes its time, too
+                rows = _result_rows(job, self._analyse(job, staged, heartbeat))
+                self._queue.renew(job)  # whoever lost the lease must not replace the folder of another
+                self._outbox.commit(staged, job.id)  # from here on the results only wait for their rows
+            self._queue.finish(job, rows)
             log.info("analysis is done", extra={**told, "seconds": round(time.monotonic() - began, 3)})
         except LeaseLost as error:
             log.warning("%s", error, extra=told)
@@ -199,6 +208,7 @@ class Worker:
             if staged is not None:
                 shutil.rmtree(staged, ignore_errors=True)
             empty(self._scratch)
+            os.chdir(self._home)  # wherever an algorithm went
 
     def _analyse(self, job: Job, staged: Path, heartbeat: Heartbeat) -> RunOutcome:
         options = self._catalogue.canonical_options(job.work.algorithm, job.work.options)
@@ -230,36 +240,13 @@ class Worker:
             earlier = self._queue.get(predecessor_id)
             for row in self._queue.results(earlier.id):
                 if row.role == REPORT_ROLE:
-                    return (self._reference(row),)
+                    return (ObjectRef(row.study_uid, row.series_uid, row.sop_class_uid, row.sop_instance_uid),)
             predecessor_id = earlier.predecessor_id
         return ()
 
-    def _reference(self, row: ResultRow) -> ObjectRef:
-        path = self._settings.data_dir / row.path
-        header = dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID"])
-        return ObjectRef(header.StudyInstanceUID, header.SeriesInstanceUID, row.sop_class_uid, row.sop_instance_uid)
-
-    def _committed(self, job: Job, staged: Path, outcome: RunOutcome) -> Sequence[ResultRow]:
-        """Moves the results to the outbox; from then on they only wait for their rows."""
-        rows = []
-        for entry in outcome.objects:
-            rows.append(
-                ResultRow(
-                    sop_instance_uid=entry.sop_instance_uid,
-                    role=entry.role,
-                    sop_class_uid=entry.sop_class_uid,
-                    transfer_syntax_uid=entry.transfer_syntax_uid,
-                    path=f"outbox/{job.id}/{entry.path.name}",
-                    size_bytes=entry.path.stat().st_size,
-                    sha256=sha256_of_dataset(entry.path),
-                )
-            )
-        self._outbox.commit(staged, job.id)
-        return rows
-
     def _failed(self, job: Job, error: Exception, staged: Path | None) -> None:
-        """Records the failure, however long the database refuses; until then the lease is kept."""
-        while not self._stopping.is_set():
+        """Records the failure, however long the database refuses, unless the worker is to stop."""
+        while True:
             try:
                 if isinstance(error, InvalidResult) and staged is not None:
                     self._quarantine(job, error, staged / REJECTED)
@@ -270,7 +257,9 @@ class Worker:
                 return
             except StorageError as trouble:
                 log.error("a failure could not be recorded yet: %s", trouble, extra={"job": job.id})
-                self._stopping.wait(TROUBLE_S)
+                if self._stopping:
+                    return
+                time.sleep(TROUBLE_S)
 
     def _quarantine(self, job: Job, error: InvalidResult, rejected: Path) -> None:
         """What failed its check is kept aside, with the reason, and never sent."""
@@ -291,6 +280,24 @@ class Worker:
             with self._database.transaction() as connection:
                 record_aside(connection, aside)
         shutil.rmtree(rejected, ignore_errors=True)
+
+
+def _result_rows(job: Job, outcome: RunOutcome) -> list[ResultRow]:
+    """The rows of what lies in the staging folder, as it will lie in the outbox."""
+    return [
+        ResultRow(
+            sop_instance_uid=entry.sop_instance_uid,
+            role=entry.role,
+            study_uid=outcome.content["source"]["study"],
+            series_uid=entry.series_uid,
+            sop_class_uid=entry.sop_class_uid,
+            transfer_syntax_uid=entry.transfer_syntax_uid,
+            path=f"outbox/{job.id}/{entry.path.name}",
+            size_bytes=entry.path.stat().st_size,
+            sha256=sha256_of_dataset(entry.path),
+        )
+        for entry in outcome.objects
+    ]
 
 
 def empty(folder: Path) -> None:
@@ -344,8 +351,11 @@ def _log_to_the_node() -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    # What pydicom warns of is the senders' header values, which may name a patient.
+    # What pydicom warns of is the senders' header values, which may name a patient; what a thread of an algorithm
+    # dies of may be one as well.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    threading.excepthook = lambda end: log.error("a thread has ended: %s", end.exc_value and reason(end.exc_value))
 
 
 @click.command()
@@ -372,6 +382,7 @@ def main(name: str, data_dir: Path, namespace: UUID, parent_pid: int, threads: i
     log.info("worker is ready", extra={"worker": name})
     worker.run()
     shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(0)  # without waiting for threads that an algorithm left behind
 
 
 if __name__ == "__main__":

@@ -109,12 +109,8 @@ def orthanc(needs_program, tmp_path: Path) -> Iterator[Orthanc]:
         _wait_for(server, process, folder / "log.txt")
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # it takes seconds to end in order, and nobody needs its folder any more
+        process.wait()
 
 
 def _wait_for(server: Orthanc, process: subprocess.Popen, log: Path) -> None:

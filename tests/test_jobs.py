@@ -36,7 +36,8 @@ WORK = AnalyseWork(
 
 
 def _result(number: int, job_id: int = 1) -> ResultRow:
-    return ResultRow(f"2.25.{number}", f"role_{number}", "1.2", "1.2.1", f"outbox/{job_id}/{number}.dcm", 10, "ab")
+    path = f"outbox/{job_id}/{number}.dcm"
+    return ResultRow(f"2.25.{number}", f"role_{number}", "2.25.1", "2.25.2", "1.2", "1.2.1", path, 10, "ab")
 
 
 @pytest.fixture

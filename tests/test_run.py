@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -125,6 +126,23 @@ def test_what_an_algorithm_raises_gets_a_name_and_loses_its_text(run, tmp_path):
 def test_a_full_disk_is_no_fault_of_the_algorithm(run):
     with pytest.raises(StorageError, match="No space left on device"):
         run(Misbehaving(MisbehavingOptions(how="find the disk full")))
+
+
+def test_sys_exit_is_a_failure_too(run):
+    with pytest.raises(AlgorithmFailed, match="SystemExit"):
+        run(Misbehaving(MisbehavingOptions(how="call sys.exit")))
+
+
+def test_settings_that_an_algorithm_changes_are_its_own(run):
+    class Strict(Arithmetic):
+        def run(self, series, progress):
+            np.seterr(all="ignore")
+            warnings.simplefilter("ignore")
+            return super().run(series, progress)
+
+    before = np.geterr(), list(warnings.filters)
+    run(Strict(ArithmeticOptions()))
+    assert (np.geterr(), list(warnings.filters)) == before
 
 
 def test_an_algorithm_must_give_a_result(run):

@@ -85,7 +85,7 @@ class Site:
         try:
             yield supervisor
         finally:
-            supervisor.stop(10.0)
+            supervisor.stop(1000.0)  # far more than the test may take: a worker that does not end by itself is told
             assert supervisor.pids() == ()
 
     def state(self, job_id: int) -> str:
@@ -168,7 +168,8 @@ def test_a_job_becomes_files_rows_and_a_delivery(site):
 def test_jobs_that_go_wrong_are_parked_or_fail_and_others_go_on(site):
     hangs = site.put("fake_misbehaving", options={"how": "hang"}, time_limit_s=0.5)
     eats = site.put("fake_misbehaving", options={"how": "eat memory"}, memory_limit_mib=700)
-    exits = site.put("fake_misbehaving", options={"how": "exit"})
+    exits = site.put("fake_misbehaving", options={"how": "exit as if all were well"})
+    calls_exit = site.put("fake_misbehaving", options={"how": "call sys.exit"})
     raises = site.put("fake_misbehaving", options={"how": "raise"})
     works = site.put()
     with site.supervised(workers=2):
@@ -176,7 +177,7 @@ def test_jobs_that_go_wrong_are_parked_or_fail_and_others_go_on(site):
     told_of = {
         hangs: "the limit of rule 'rule 1' is 0.5 s",
         eats: "the limit of rule 'rule 2' is 0.68 GiB",
-        exits: "its worker ended with exit code 3",
+        exits: "its worker ended with exit code 0",
     }
     for job_id, told in told_of.items():
         job = site.queue.get(job_id)
@@ -187,6 +188,9 @@ def test_jobs_that_go_wrong_are_parked_or_fail_and_others_go_on(site):
     assert (failed.state, failed.attempts, failed.error_class) == ("failed", 2, "AlgorithmFailed")
     assert "ValueError" in failed.error
     assert "too much for me" not in failed.error.replace('is too much for me")', "")  # the message; the line may stay
+    failed = site.queue.get(calls_exit)
+    assert (failed.state, failed.kills, failed.attempts) == ("failed", 0, 2)
+    assert "SystemExit" in failed.error
     assert site.state(works) == "done"
     assert not list((site.data_dir / "outbox").glob(".staging*"))
 
@@ -213,8 +217,36 @@ def test_what_a_worker_left_between_outbox_and_database_is_replaced(site):
     (left / "old.dcm").write_text("renamed to its place, but its row was never committed")
     with site.supervised():
         site.wait_for(job_id, "done")
-    assert not (left / "old.dcm").exists()
-    assert (left / "report.dcm").exists()
+        assert not (left / "old.dcm").exists()
+        assert (left / "report.dcm").exists()
+        # what was delivered may be deleted: a revision still names the report before it
+        shutil.rmtree(left)
+        revision = site.put(predecessor_id=job_id, revision=2, options={"factor": 2.0})
+        site.wait_for(revision, "done", "failed")
+    report = next(row for row in site.queue.results(job_id) if row.role == "report")
+    assert _predecessor(site, revision) == (report.study_uid, report.series_uid, report.sop_instance_uid)
+
+
+def _predecessor(site, job_id) -> tuple[str, str, str]:
+    """(study, series, instance) that the job's report names in its Predecessor Documents Sequence."""
+    (study,) = pydicom.dcmread(site.data_dir / "outbox" / str(job_id) / "report.dcm").PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    return study.StudyInstanceUID, series.SeriesInstanceUID, series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+
+
+def test_disorder_that_an_algorithm_leaves_ends_with_its_job_or_its_worker(site):
+    traces = site.put("fake_misbehaving", options={"how": "leave traces"})
+    with site.supervised() as supervisor:
+        site.wait_for(traces, "done", "failed")
+        (pid,) = supervisor.pids()
+        worker = psutil.Process(pid)
+        (child,) = worker.children()
+        after = site.put()
+        site.wait_for(after, "done", "failed")
+        assert supervisor.pids() == (pid,)
+        until(lambda: worker.cwd() == os.getcwd(), "the worker is back in its folder")
+    assert [site.state(job_id) for job_id in (traces, after)] == ["done", "done"]
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its child is gone")
 
 
 def test_cancelling_ends_a_job_that_reports_and_one_that_does_not(site):

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 from dicom_node.config import NodeConfig, Peer, Viewer
 from dicom_node.database import Database
 from dicom_node.deliver.ledger import FINAL, Entry, Ledger
-from dicom_node.deliver.outgoing import REPORT_ROLE, Outgoing, identifiers_of, images_first, series_uid_of
+from dicom_node.deliver.outgoing import REPORT_ROLE, Outgoing, images_first
 from dicom_node.deliver.scu import Remote, ScuAssociation
 from dicom_node.deliver.statuses import Fate, judge
 from dicom_node.deliver.transcode import PLAIN_SYNTAXES, alternatives, transcode
 from dicom_node.errors import DicomNodeError, PeerError, PeerRefused, StorageError
-from dicom_node.jobs import DELIVER, Job, LeaseLost, Queue
+from dicom_node.jobs import DELIVER, Job, LeaseLost, Queue, ResultRow
 from dicom_node.storage import Outbox
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ FALLBACK_SOP_CLASSES = (
 
 LEASE_S = 600.0
 SLOWEST_BYTES_PER_S = 50_000.0
+TROUBLE_S = 0.5
+"""How long to wait before what the database refused is tried again."""
 
 
 class Adapted(Protocol):
@@ -59,6 +61,7 @@ class _Delivery:
     job: Job
     peer: Peer
     ledger: Ledger
+    study_uid: str
     objects: tuple[Outgoing, ...]
 
     @property
@@ -85,10 +88,21 @@ class Deliverer:
         self._adapt = adapt
         self._clock = clock
         self._stopping = threading.Event()
+        self._tell_who_is_missing()
 
     def reload(self, config: NodeConfig) -> None:
         """Takes over the peers of a new configuration; a delivery that is on its way ends with the old ones."""
         self._peers = config.peers
+        self._tell_who_is_missing()
+
+    def _tell_who_is_missing(self) -> None:
+        """Deliveries to a peer that was taken out of the configuration are kept, and somebody must know."""
+        for (kind, peer, state), count in self._queue.counts().items():
+            if kind == DELIVER and state == "waiting" and peer not in self._peers:
+                log.warning(
+                    "deliveries wait for a peer that is not in the configuration: name it again, or cancel them",
+                    extra={"peer": peer, "jobs": count},
+                )
 
     def stop(self) -> None:
         """Lets deliveries end after the object that is on its way; the jobs are given back."""
@@ -99,7 +113,8 @@ class Deliverer:
 
         What goes wrong ends in the job's row; nothing is raised but what says that the node itself is broken.
         """
-        if self._stopping.is_set() or peer not in self._peers:
+        settings = self._peers.get(peer)  # once: a reload may take it away at any moment
+        if self._stopping.is_set() or settings is None:
             return False
         try:
             job = self._queue.claim(DELIVER, peer, LEASE_S)
@@ -109,7 +124,7 @@ class Deliverer:
         if job is None:
             return False
         try:
-            self._attempt(job, self._peers[peer])
+            self._attempt(job, settings)
         except LeaseLost:
             log.warning("a delivery was taken over by somebody else", extra={"job": job.id, "peer": peer})
         except StorageError as error:
@@ -132,10 +147,21 @@ class Deliverer:
             raise
         except DicomNodeError as error:
             log.warning("delivery did not succeed: %s", error, extra=where)
-            self._queue.fail(job, error, peer.retry)
+            self._failed(job, error, peer)
         except Exception as error:  # noqa: BLE001 - the worker loop of this stage: a fault in one job must not end it
             log.error("delivery failed unexpectedly (%s)", type(error).__name__, extra=where)
-            self._queue.fail(job, error, peer.retry)
+            self._failed(job, error, peer)
+
+    def _failed(self, job: Job, error: Exception, peer: Peer) -> None:
+        """Records the failure, however long the database refuses: else the job would wait for its lease to run out."""
+        while True:
+            try:
+                self._queue.fail(job, error, peer.retry)
+                return
+            except StorageError as trouble:
+                log.error("a failure could not be recorded yet: %s", trouble, extra={"job": job.id, "peer": peer.name})
+                if self._stopping.wait(TROUBLE_S):
+                    return
 
     def _deliver(self, job: Job, peer: Peer, ledger: Ledger) -> None:
         """Sends what is not final yet; the outcome is in the ledger. Raises PeerError where the association is lost."""
@@ -143,7 +169,9 @@ class Deliverer:
             ledger.begin_again()
         if ledger.all_final():
             return
-        delivery = _Delivery(job, peer, ledger, self._objects_of(job))
+        rows = self._queue.results(job.parent_id or 0)
+        objects = tuple(self._outgoing(row) for row in rows)
+        delivery = _Delivery(job, peer, ledger, rows[0].study_uid, objects)
         in_doubt = [entry for entry in ledger.entries().values() if entry.state == "sending"]
         wanted = [(item.sop_class_uid, syntax) for item in delivery.objects for syntax in _syntaxes(item)]
         wanted += [(sop_class, syntax) for sop_class in FALLBACK_SOP_CLASSES for syntax in PLAIN_SYNTAXES]
@@ -157,18 +185,17 @@ class Deliverer:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _objects_of(self, job: Job) -> tuple[Outgoing, ...]:
-        assert job.parent_id is not None
-        return tuple(
-            Outgoing(
-                path=self._outbox.data_dir / row.path,
-                role=row.role,
-                sop_class_uid=row.sop_class_uid,
-                sop_instance_uid=row.sop_instance_uid,
-                series_uid=series_uid_of(self._outbox.data_dir / row.path),
-                transfer_syntax_uid=row.transfer_syntax_uid,
+    def _outgoing(self, row: ResultRow) -> Outgoing:
+        path = self._outbox.data_dir / row.path
+        size_bytes = path.stat().st_size if path.exists() else None
+        if size_bytes != row.size_bytes:
+            found = "is gone" if size_bytes is None else f"has {size_bytes} bytes instead of {row.size_bytes}"
+            raise StorageError(
+                f"{row.path} {found}: was it changed or removed by hand? Restore it from a backup; or cancel this "
+                "delivery, make the results again (dicom-node run) and send them (dicom-node send)"
             )
-            for row in self._queue.results(job.parent_id)
+        return Outgoing(
+            path, row.role, row.sop_class_uid, row.sop_instance_uid, row.series_uid, row.transfer_syntax_uid
         )
 
     def _plan(self, delivery: _Delivery, association: ScuAssociation, folder: Path) -> tuple[Outgoing, ...]:
@@ -205,7 +232,7 @@ class Deliverer:
             item = by_uid.get(entry.sop_instance_uid)
             if item is None:
                 continue
-            if association.has_instance(*identifiers_of(item.path), item.sop_instance_uid):
+            if association.has_instance(delivery.study_uid, item.series_uid, item.sop_instance_uid):
                 delivery.ledger.found_at_peer(item.sop_instance_uid)
             else:
                 delivery.ledger.not_at_peer(item.sop_instance_uid)
@@ -217,10 +244,9 @@ class Deliverer:
         for position, item in enumerate(open_items):
             if self._stopping.is_set() or (must_wait and item.role == REPORT_ROLE):
                 return
-            size_bytes = item.path.stat().st_size if item.path.exists() else 0
             self._queue.renew(
                 delivery.job,
-                LEASE_S + size_bytes / SLOWEST_BYTES_PER_S,
+                LEASE_S + item.path.stat().st_size / SLOWEST_BYTES_PER_S,
                 position / len(open_items),
                 f"sending {item.role}",
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from dicom_node.config import NodeConfig, NodeSettings, Peer, Retry, Viewer
 from dicom_node.database import Database
 from dicom_node.deliver import Deliverer, Outgoing
+from dicom_node.encode import EncodedObject
 from dicom_node.jobs import ANALYSE, AnalyseWork, Job, Queue, ResultRow
 from dicom_node.storage import Outbox
 
@@ -63,12 +65,32 @@ class World:
         settings: dict = {"ae_title": "ARCHIVE", "timeout_s": 5.0, "retry": Retry(10.0, 2.0, 600.0, 1000.0), **changes}
         self.peers[name] = Peer(name, host="127.0.0.1", port=port, **settings)
 
-    def results(
-        self, *objects: tuple[str, str, str], syntax: str = ExplicitVRLittleEndian, rows: Sequence[ResultRow] = ()
-    ) -> tuple[Job, ...]:
-        """Finishes an analyse job with these (role, SOP class, UID), and with results that lie in the data folder
-        already (``rows``); returns the deliver jobs, one per peer.
-        """
+    def results(self, *objects: tuple[str, str, str], syntax: str = ExplicitVRLittleEndian) -> tuple[Job, ...]:
+        """Finishes an analyse job with these (role, SOP class, UID); returns the deliver jobs, one per peer."""
+
+        def rows(folder: Path) -> Iterator[ResultRow]:
+            for role, sop_class, uid in objects:
+                path = result_file(folder / f"{uid}.dcm", sop_class, uid, syntax)
+                yield self._row(path, uid, role, "1.2.3", "1.2.3.4", sop_class, syntax)
+
+        return self._finish(rows)
+
+    def encoded(self, objects: Sequence[EncodedObject], study_uid: str) -> tuple[Job, ...]:
+        """Finishes an analyse job with what the encoders made; returns the deliver jobs, one per peer."""
+
+        def rows(folder: Path) -> Iterator[ResultRow]:
+            folder.mkdir()
+            for one in objects:
+                path = Path(shutil.copy(one.path, folder))
+                names = one.sop_instance_uid, one.role, study_uid, one.series_uid, one.sop_class_uid
+                yield self._row(path, *names, one.transfer_syntax_uid)
+
+        return self._finish(rows)
+
+    def _row(self, path: Path, *names: str) -> ResultRow:
+        return ResultRow(*names, path.relative_to(self.data_dir).as_posix(), path.stat().st_size, "0" * 64)
+
+    def _finish(self, rows: Callable[[Path], Iterable[ResultRow]]) -> tuple[Job, ...]:
         work = AnalyseWork(
             "rule", "algorithm", {}, "series", f"1.2.{len(self.queue.list())}", 1, ("1.2.3.4.5",),
             tuple(self.peers), 60.0, 512, "",
@@ -76,12 +98,7 @@ class World:
         with self.database.transaction() as connection:
             self.queue.put_analyse(connection, work)
         job = self.queue.claim(ANALYSE)
-        rows = list(rows)
-        for role, sop_class, uid in objects:
-            path = result_file(self.outbox.folder / str(job.id) / f"{uid}.dcm", sop_class, uid, syntax)
-            relative = path.relative_to(self.data_dir).as_posix()
-            rows.append(ResultRow(uid, role, sop_class, syntax, relative, path.stat().st_size, "0" * 64))
-        self.queue.finish(job, rows)
+        self.queue.finish(job, list(rows(self.outbox.folder / str(job.id))))
         return tuple(reversed(self.queue.list(parent_id=job.id)))
 
     def deliverer(self, adapt: Callable = never_needed) -> Deliverer:

@@ -16,6 +16,8 @@ from dicom_node.config import NodeConfig, NodeSettings
 from dicom_node.deliver import Outgoing
 from dicom_node.deliver.deliverer import FALLBACK_SOP_CLASSES
 from dicom_node.encode.fallback import _ALTERNATIVES
+from dicom_node.errors import StorageError
+from dicom_node.jobs import Queue
 
 pytestmark = pytest.mark.loopback
 
@@ -359,21 +361,64 @@ def test_a_peer_that_stops_reading_does_not_hold_us_for_ever(world, archive, sta
     (path,) = world.outbox.folder.rglob("*.dcm")
     with path.open("ab") as file:  # a private element of 16 MB makes the object larger than all buffers
         file.write(struct.pack("<HH2sHL", 0x7FE1, 0x0010, b"OB", 0, 16_000_000) + bytes(16_000_000))
+    with world.database.transaction() as connection:
+        connection.execute("UPDATE results SET size_bytes = ?", (path.stat().st_size,))
     assert world.deliverer().deliver_once("archive")
     found = world.queue.get(job.id)
     assert (found.state, found.error_class) == ("waiting", "PeerError")
     assert world.states(job) == {"1.9.2": "sending"}
 
 
-def test_a_result_file_that_is_gone_is_said(world, archive):
-    archive()
-    (job,) = world.results(SR)
-    for path in world.outbox.folder.rglob("*.dcm"):
-        path.unlink()
+@pytest.mark.parametrize("fault", ["is gone", "has 10 bytes instead of"])
+def test_a_result_file_that_is_gone_or_changed_is_not_sent_until_it_is_back(world, archive, fault):
+    there = archive()
+    (job,) = world.results(SR, SC)
+    path = next(world.outbox.folder.rglob("1.9.1.dcm"))
+    whole = path.read_bytes()
+    path.unlink() if fault == "is gone" else path.write_bytes(whole[:10])
     assert world.deliverer().deliver_once("archive")
     found = world.queue.get(job.id)
     assert (found.state, found.error_class) == ("waiting", "StorageError")
-    assert "outbox file" in found.error
+    assert f"outbox/{job.parent_id}/1.9.1.dcm {fault}" in found.error
+    assert there.order == ()
+    path.write_bytes(whole)
+    world.now += 60
+    assert world.deliverer().deliver_once("archive")
+    assert there.order == ("1.9.2", "1.9.1")
+
+
+def test_deliveries_to_a_peer_that_is_no_longer_configured_wait_and_are_told(world, archive, caplog):
+    there = archive()
+    (job,) = world.results(SR)
+    peer = world.peers.pop("archive")
+    deliverer = world.deliverer()
+    (told,) = (record for record in caplog.records if "not in the configuration" in record.message)
+    assert (told.peer, told.jobs) == ("archive", 1)
+    assert not deliverer.deliver_once("archive")
+    assert world.queue.get(job.id).state == "waiting"
+    world.peers["archive"] = peer
+    deliverer.reload(config_of(world))
+    assert deliverer.deliver_once("archive")
+    assert set(there.kept) == {"1.9.1"}
+
+
+@refused_connections
+def test_a_failure_that_the_database_refuses_is_recorded_when_it_can_be(world):
+    class Refusing(Queue):
+        refused = 0
+
+        def fail(self, *arguments):
+            self.refused += 1
+            if self.refused == 1:
+                raise StorageError("the disk is full")
+            return super().fail(*arguments)
+
+    world.add_peer("away", 1)
+    (job,) = world.results(SR)
+    world.queue = Refusing(world.database, lambda: world.now)
+    assert world.deliverer().deliver_once("away")
+    found = world.queue.get(job.id)
+    assert (world.queue.refused, found.state, found.error_class) == (2, "waiting", "PeerError")
 
 
 def test_orthanc_keeps_what_is_delivered(world, orthanc):

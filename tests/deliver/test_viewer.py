@@ -14,7 +14,6 @@ from dicom_node.algorithm import AlgorithmInfo
 from dicom_node.archive import EmbeddedArchive
 from dicom_node.config import Viewer
 from dicom_node.encode import EncodeJob, adapt_to_peer, encode_result
-from dicom_node.jobs import ResultRow
 from dicom_node.result import AnalysisResult, Segment
 from dicom_node.series import ArrayPixels, FrameRef
 
@@ -40,7 +39,7 @@ def objects(make_file, tmp_path):
 def test_the_segmentation_that_arrives_is_made_for_the_viewer(world, objects, tmp_path, viewer):
     with EmbeddedArchive(tmp_path / "archive") as archive:
         world.add_peer("archive", archive.port, viewer=viewer)
-        (job,) = world.results(rows=[_row(one, world.data_dir) for one in objects])
+        (job,) = world.encoded(objects, "1.2.3")
         assert world.deliverer(adapt_to_peer).deliver_once("archive")
     assert world.queue.get(job.id).state == "done"
     assert len(archive.kept) == len(objects)
@@ -53,13 +52,3 @@ def test_the_segmentation_that_arrives_is_made_for_the_viewer(world, objects, tm
     evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
     named = {one.ReferencedSOPInstanceUID for series in evidence for one in series.ReferencedSOPSequence}
     assert named == {"1.2.3.4.5", *archive.order[:-1]}
-
-
-def _row(one, data_dir):
-    path = data_dir / "outbox" / "made" / one.path.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(one.path.read_bytes())
-    relative = path.relative_to(data_dir).as_posix()
-    return ResultRow(
-        one.sop_instance_uid, one.role, one.sop_class_uid, one.transfer_syntax_uid, relative, path.stat().st_size, "0"
-    )
