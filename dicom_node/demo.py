@@ -77,12 +77,15 @@ def free_port() -> int:
 
 
 def find_samples() -> Path:
-    """The sample series: in the source tree, or as the installed package carries them."""
-    here = Path(__file__).resolve().parent
-    for folder in (here.parent / "sample_dicom", here / "sample_dicom"):
-        if any(folder.glob("**/*.dcm")):
-            return folder
-    raise UsageError("the sample series are not installed: name a folder of DICOM with --samples")
+    """The sample series; they lie beside the package, in the source tree as in an installation.
+
+    Raises:
+        UsageError: they do not.
+    """
+    folder = Path(__file__).resolve().parent.parent / "sample_dicom"
+    if not any(folder.glob("**/*.dcm")):
+        raise UsageError("the sample series are not installed: name a folder of DICOM with --samples")
+    return folder
 
 
 def run_demo(out: Path, samples: Path, tell: Callable[[str], None]) -> DemoReport:
@@ -130,7 +133,7 @@ def _wait_until_settled(node: Node, tell: Callable[[str], None]) -> None:
         units = node.database.query("SELECT count(*) AS n FROM units WHERE state <> 'routed'")[0]["n"]
         jobs = node.database.query("SELECT kind, state, doing FROM jobs")
         busy = [job for job in jobs if job["state"] not in SETTLED]
-        if jobs and not units and not busy:
+        if not units and not busy:  # what was acknowledged has its rows
             return
         doing = f"{units} series or studies open, {len(busy)} of {len(jobs)} jobs at work"
         if doing != told:
