@@ -78,7 +78,7 @@ class Arithmetic:
             ),
         )
         tile = np.zeros((1, 16, 16, 3), np.uint8)
-        tile[..., 1] = min(int(mean), 255)
+        tile[..., 1] = min(max(int(mean), 0), 255)
         return AnalysisResult(
             summary={"mean_value": mean, "frame_count": len(frames)},
             groups=(group,),

@@ -23,7 +23,8 @@ def demo(out: Path, samples: Path | None, verbose: bool) -> None:
     report = run_demo(out, samples or find_samples(), click.echo)
     rows = [("\n".join(o.files), o.complete_because, o.decision, "\n".join(o.objects)) for o in report.outcomes]
     columns = ("sent", "complete because", "decision", "objects at the archive")
-    show_table("what came of each series", columns, rows, "nothing was sent")
+    wrap = ("complete because", "decision")
+    show_table("what came of each series", columns, rows, "no series was sent", wrap)
     click.echo(
         f"{report.received_objects} result objects at the archive {report.duration_s:.1f} s after the first C-STORE"
     )
