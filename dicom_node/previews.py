@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dicom_node.encode.caption import Caption
 from dicom_node.result import AnalysisResult
 from dicom_node.series import PixelSource
 
@@ -20,7 +21,7 @@ WHITE_PERCENTILE = 99.8
 def write_previews(result: AnalysisResult, folder: Path) -> tuple[Path, ...]:
     """One PNG for each picture, map and derived series, named by its title; of several frames the middle one.
 
-    Maps are shown in grey from 0 to their ``WHITE_PERCENTILE`` percentile.
+    Maps are shown in grey from 0 to their ``WHITE_PERCENTILE`` percentile. Below each stand the result's statements.
     """
     paths: list[Path] = []
     for title, role, pixels in _shown(result):
@@ -28,7 +29,7 @@ def write_previews(result: AnalysisResult, folder: Path) -> tuple[Path, ...]:
         path = folder / f"{name}.png"
         if path in paths or not name:
             path = folder / f"{name}{'-' if name else ''}{role}.png"
-        Image.fromarray(pixels).save(path, format="PNG")
+        Image.fromarray(_captioned(pixels, result.statements)).save(path, format="PNG")
         paths.append(path)
     return tuple(paths)
 
@@ -40,6 +41,15 @@ def _shown(result: AnalysisResult) -> Iterator[tuple[str, str, NDArray[np.uint8]
         yield scalar_map.title, scalar_map.role, _grey(scalar_map.values)
     for derived in result.derived:
         yield derived.title, derived.role, _middle_frame(derived.pixels)
+
+
+def _captioned(pixels: NDArray[np.uint8], statements: tuple[str, ...]) -> NDArray[np.uint8]:
+    """A picture that says itself what every object says; grey stays grey where there is nothing to say."""
+    caption = Caption.of(statements, pixels.shape[1])
+    if not caption.rows:
+        return pixels
+    coloured = pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)
+    return caption.below(coloured[np.newaxis])[0]
 
 
 def _middle_frame(pixels: PixelSource) -> NDArray[np.uint8]:

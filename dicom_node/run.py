@@ -25,7 +25,7 @@ import numpy as np
 
 from dicom_node import result_json
 from dicom_node.algorithm import Algorithm, Progress, silent
-from dicom_node.encode import EncodedObject, EncodeJob, encode_result
+from dicom_node.encode import EncodedObject, EncodeJob, encode_result, statements_of
 from dicom_node.errors import AlgorithmFailed, DicomNodeError, InvalidResult, StorageError, UnsuitableSeries, UsageError
 from dicom_node.failure import reason
 from dicom_node.load import load_series
@@ -120,8 +120,9 @@ def _analyse(
         objects = encode_result(result, algorithm.info, paths, encode_job, making)
         for table in result.tables:
             result_json.write_table(table, making)
-        previews = write_previews(result, making / PREVIEW)
-    content = result_json.done(algorithm.info, series, result, objects, laps.timings_s())
+        said = replace(result, statements=statements_of(result, algorithm.info, paths))
+        previews = write_previews(said, making / PREVIEW)
+    content = result_json.done(algorithm.info, series, said, objects, laps.timings_s())
     result_json.write_json(content, making / RESULT_JSON)
     out = making.parent
     _publish(making, out)

@@ -23,7 +23,7 @@ from pydicom.config import disable_value_validation
 from dicom_node.algorithm import AlgorithmInfo
 from dicom_node.encode.check import Expectation, check_objects
 from dicom_node.encode.fallback import Adapted, adapt_to_peer
-from dicom_node.encode.header import Context
+from dicom_node.encode.header import Context, all_statements
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef
 from dicom_node.encode.key_objects import encode_key_frames
 from dicom_node.encode.multiframe_us import encode_derived
@@ -45,6 +45,7 @@ __all__ = [
     "ObjectRef",
     "adapt_to_peer",
     "encode_result",
+    "statements_of",
 ]
 
 _OWN_ROLES = (REPORT_ROLE, SUMMARY_ROLE, "segmentation", "key_objects")
@@ -72,6 +73,17 @@ def encode_result(
         objects.append(encode_report(result, context, place, objects, remarks, folder))
         check_objects(objects, Expectation.of(context.sources, job.predecessor, context.statements))
     return tuple(objects)
+
+
+def statements_of(result: AnalysisResult, info: AlgorithmInfo, sources: Sequence[Path]) -> tuple[str, ...]:
+    """What every object of the result says besides: for what is made of it that is no DICOM object.
+
+    Raises:
+        InvalidResult: no result can be made of these sources.
+    """
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        return all_statements(result, info, read_sources(sources))
 
 
 def _check_roles(result: AnalysisResult) -> None:

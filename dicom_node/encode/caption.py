@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 _FONT_PX = 13
 _LINE_PX = 17
 _MARGIN_PX = 4
+_NARROWEST_PX = 200  # the longest words fit
 _PAPER = (0, 0, 0)
 _INK = (255, 214, 102)
 
@@ -26,11 +27,17 @@ class Caption:
         """Rows that it adds to a picture."""
         return self.strip.shape[0]
 
+    @property
+    def columns(self) -> int:
+        """Columns of a picture with it: those of the picture, or more where it is too narrow for words."""
+        return self.strip.shape[1]
+
     @classmethod
     def of(cls, sentences: tuple[str, ...], columns: int) -> Caption:
         """Draws the sentences, each on its own lines, wrapped to the width of the picture."""
         if not sentences:
             return cls(np.zeros((0, columns, 3), np.uint8))
+        columns = max(columns, _NARROWEST_PX)
         font = ImageFont.load_default(size=_FONT_PX)
         lines = [line for sentence in sentences for line in wrap(sentence, font, columns - 2 * _MARGIN_PX)]
         strip = Image.new("RGB", (columns, len(lines) * _LINE_PX + 2 * _MARGIN_PX), _PAPER)
@@ -40,9 +47,10 @@ class Caption:
         return cls(np.asarray(strip, np.uint8))
 
     def below(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Frames (frames, rows, columns, 3) with the strip below each."""
+        """Frames (frames, rows, columns, 3) with the strip below each; narrow ones get paper on their right."""
         if not self.rows:
             return frames
+        frames = np.pad(frames, ((0, 0), (0, 0), (0, self.columns - frames.shape[2]), (0, 0)))
         strips = np.broadcast_to(self.strip, (frames.shape[0], *self.strip.shape))
         return np.concatenate([frames, strips], axis=1)
 

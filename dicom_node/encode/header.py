@@ -65,17 +65,10 @@ class Context:
 
     @classmethod
     def of(cls, result: AnalysisResult, info: AlgorithmInfo, sources: Sources, job: EncodeJob) -> Context:
-        """``statements`` gathers what every object must say: the result's, the models', the sources' own."""
+        """The context of one job; its statements are ``all_statements``."""
         series = (instance.series_uid for instance in sources.instances.values())
-        models = (
-            f"Model {model.name} {model.version} was trained on simulated images only: research use, not validated."
-            for model in info.models
-            if model.simulated_only
-        )
-        statements = tuple(dict.fromkeys((*result.statements, *models, *sources.said)))
-        return cls(
-            sources, info, job, ResultUids.of(info, job, sources.study_uid, series, sources.instances), statements
-        )
+        uids = ResultUids.of(info, job, sources.study_uid, series, sources.instances)
+        return cls(sources, info, job, uids, all_statements(result, info, sources))
 
     @property
     def moment(self) -> datetime:
@@ -98,6 +91,16 @@ class Context:
         out = Dataset()
         copy(self.sources.first, ("Modality",), out)
         return str(out.get("Modality") or "OT")
+
+
+def all_statements(result: AnalysisResult, info: AlgorithmInfo, sources: Sources) -> tuple[str, ...]:
+    """What every object must say: the result's own statements, the models', the sources'."""
+    models = (
+        f"Model {model.name} {model.version} was trained on simulated images only: research use, not validated."
+        for model in info.models
+        if model.simulated_only
+    )
+    return tuple(dict.fromkeys((*result.statements, *models, *sources.said)))
 
 
 def common_header(context: Context, place: Place, sop_class_uid: str, modality: str) -> Dataset:

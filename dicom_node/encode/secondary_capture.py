@@ -46,7 +46,7 @@ def encode_picture(picture: Picture, context: Context, place: Place, folder: Pat
     sop_class = SecondaryCaptureImageStorage if frames == 1 else MultiFrameTrueColorSecondaryCaptureImageStorage
     dataset = _secondary_capture(context, place, str(sop_class), picture.description or picture.title, picture.source)
     dataset.BurnedInAnnotation = "YES"  # letters of ours, and of the scanner where the picture shows the source
-    add_pixel_description(dataset, rows + caption.rows, columns, bits=8, colour=True)
+    add_pixel_description(dataset, rows + caption.rows, caption.columns, bits=8, colour=True)
     if frames > 1:
         add_frame_time(dataset, frames, picture.frame_time_s or _DISPLAY_FRAME_TIME_S)
     captioned = (caption.below(chunk) for chunk in chunks_of(picture.pixels))

@@ -96,6 +96,20 @@ def test_a_picture_keeps_its_pixels_and_wears_the_statement_below(us_clip, info,
     assert dataset.SeriesDescription == "Sample analysis: map (Synthetic, not a measurement)"
 
 
+def test_a_picture_too_narrow_for_words_gets_room_for_them(us_clip, info, job, tmp_path, make):
+    pixels = np.full((2, 30, 10, 3), 255, np.uint8)
+    picture = Picture("map", ArrayPixels(pixels), make.clip_frames(), "map")
+    result = AnalysisResult(
+        summary={}, groups=(make.group(make.clip_frames()),), pictures=(picture,), statements=("Simulated image.",)
+    )
+    dataset = encoded(result, "map", info, job, [us_clip], tmp_path)
+    shown = dataset.pixel_array
+    assert dataset.Columns == shown.shape[2] > 100  # one line of 16 letters
+    assert dataset.Rows < 30 + 2 * 17
+    assert (shown[:, :30, :10] == 255).all()
+    assert (shown[:, :30, 10:] == 0).all()
+
+
 def test_several_frames_become_a_multi_frame_object(us_clip, info, job, tmp_path, make):
     dataset = encoded(make.full_result(make.clip_frames()), "tracks_picture", info, job, [us_clip], tmp_path)
     assert dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7.4"
