@@ -14,7 +14,7 @@ demo: $(VENV)/.demo-ready
 test: $(VENV)/.test-ready
 	$(BIN)/ruff check dicom_node algorithms tests benchmarks sample_dicom
 	$(BIN)/ruff format --check dicom_node algorithms tests benchmarks sample_dicom
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/.test-ready
 	$(BIN)/python -m benchmarks
