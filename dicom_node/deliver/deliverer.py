@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,10 +47,9 @@ class Adapted(Protocol):
     def skipped(self) -> Sequence[tuple[str, str]]: ...
 
 
-Adapt = Callable[[Sequence[Outgoing], Container[str], Path, Viewer], Adapted]
-"""(objects, SOP classes that the peer takes, folder for new files, what its people look with) -> Adapted.
-
-The same input gives the same UIDs.
+Adapt = Callable[[Sequence[Outgoing], Container[str], Path, Viewer, Mapping[str, tuple[str, str]]], Adapted]
+"""(objects, SOP classes that the peer takes, folder for new files, what its people look with, reports of earlier
+revisions as the peer has them: see ``Ledger.earlier_reports``) -> Adapted. The same input gives the same UIDs.
 """
 
 
@@ -212,12 +211,14 @@ class Deliverer:
         }
         takes |= {uid for uid in FALLBACK_SOP_CLASSES if any((uid, s) in association.accepted for s in PLAIN_SYNTAXES)}
         takes -= set(excluded)
-        as_they_are = not out and delivery.peer.viewer is Viewer.STANDARD
+        earlier = delivery.ledger.earlier_reports()
+        known_as_made = all(made == sent for made, (_, sent) in earlier.items())
+        as_they_are = not out and delivery.peer.viewer is Viewer.STANDARD and known_as_made
         if as_they_are and all(item.sop_class_uid in takes for item in remaining):
             plan = remaining
         else:
             folder.mkdir(parents=True)
-            adapted = self._adapt(remaining, frozenset(takes), folder, delivery.peer.viewer)
+            adapted = self._adapt(remaining, frozenset(takes), folder, delivery.peer.viewer, earlier)
             plan = tuple(_as_outgoing(item) for item in adapted.objects)
             out |= _left_out(remaining, plan, dict(adapted.skipped))
         delivery.ledger.settle_plan(plan, out)

@@ -15,7 +15,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from dicom_node.config import NodeConfig, NodeSettings, Peer, Retry, Viewer
+from dicom_node.config import NodeConfig, NodeSettings, Peer, Retry
 from dicom_node.database import Database
 from dicom_node.deliver import Deliverer, Outgoing
 from dicom_node.encode import EncodedObject
@@ -43,7 +43,7 @@ def result_file(path: Path, sop_class_uid: str, uid: str, syntax: str = Explicit
     return path
 
 
-def never_needed(objects: Sequence[Outgoing], accepted: Container[str], folder: Path, viewer: Viewer) -> NoReturn:
+def never_needed(objects: Sequence[Outgoing], accepted: Container[str], *more: object) -> NoReturn:
     """The ``adapt`` of tests whose peers take everything."""
     raise AssertionError("this peer takes everything: nothing was to be adapted")
 
@@ -75,8 +75,10 @@ class World:
 
         return self._finish(rows)
 
-    def encoded(self, objects: Sequence[EncodedObject], study_uid: str) -> tuple[Job, ...]:
-        """Finishes an analyse job with what the encoders made; returns the deliver jobs, one per peer."""
+    def encoded(self, objects: Sequence[EncodedObject], study_uid: str, revises: int | None = None) -> tuple[Job, ...]:
+        """Finishes an analyse job (a revision of the job ``revises``) with what the encoders made; returns the
+        deliver jobs, one per peer.
+        """
 
         def rows(folder: Path) -> Iterator[ResultRow]:
             folder.mkdir()
@@ -85,18 +87,18 @@ class World:
                 names = one.sop_instance_uid, one.role, study_uid, one.series_uid, one.sop_class_uid
                 yield self._row(path, *names, one.transfer_syntax_uid)
 
-        return self._finish(rows)
+        return self._finish(rows, revises)
 
     def _row(self, path: Path, *names: str) -> ResultRow:
         return ResultRow(*names, path.relative_to(self.data_dir).as_posix(), path.stat().st_size, "0" * 64)
 
-    def _finish(self, rows: Callable[[Path], Iterable[ResultRow]]) -> tuple[Job, ...]:
+    def _finish(self, rows: Callable[[Path], Iterable[ResultRow]], revises: int | None = None) -> tuple[Job, ...]:
+        uid = f"1.2.{len(self.queue.list())}"
         work = AnalyseWork(
-            "rule", "algorithm", {}, "series", f"1.2.{len(self.queue.list())}", 1, ("1.2.3.4.5",),
-            tuple(self.peers), 60.0, 512, "",
+            "rule", "algorithm", {}, "series", uid, 1, (f"{uid}.5",), tuple(self.peers), 60.0, 512, "",
         )  # fmt: skip
         with self.database.transaction() as connection:
-            self.queue.put_analyse(connection, work)
+            self.queue.put_analyse(connection, work, predecessor_id=revises)
         job = self.queue.claim(ANALYSE)
         self.queue.finish(job, list(rows(self.outbox.folder / str(job.id))))
         return tuple(reversed(self.queue.list(parent_id=job.id)))

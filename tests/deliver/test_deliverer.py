@@ -115,7 +115,7 @@ def test_what_the_peer_does_not_take_is_left_out_with_the_reason(world, archive)
     (job,) = world.results(SR, SC, SEG)
     asked = []
 
-    def adapt(objects, accepted, folder, viewer):
+    def adapt(objects, accepted, folder, viewer, earlier):
         asked.append({item.role: item.sop_class_uid in accepted for item in objects})
         kept = tuple(item for item in objects if item.sop_class_uid in accepted)
         return Adaptation(kept, (("mask", "no archive class carries it"),))
@@ -131,7 +131,7 @@ def test_what_the_peer_does_not_take_is_left_out_with_the_reason(world, archive)
 def older_report(make_file):
     """An ``adapt`` that turns the report into its older SOP class."""
 
-    def adapt(objects, accepted, folder, viewer):
+    def adapt(objects, accepted, folder, viewer, earlier):
         assert OLDER_REPORT in accepted
         path = make_file(folder / "report.dcm", OLDER_REPORT, "1.9.101")
         changed = {"path": path, "sop_class_uid": OLDER_REPORT, "sop_instance_uid": "1.9.101"}
@@ -161,7 +161,7 @@ def test_every_class_that_encode_falls_back_to_is_proposed():
 def test_a_peer_that_takes_nothing(world, archive):
     archive(refused_sop_classes=(REPORT, OLDER_REPORT))
     (job,) = world.results(SR)
-    adapt = lambda objects, accepted, folder, viewer: Adaptation((), (("report", "no report class is taken"),))  # noqa: E731
+    adapt = lambda objects, accepted, folder, viewer, earlier: Adaptation((), (("report", "no report class is taken"),))  # noqa: E731
     assert world.deliverer(adapt).deliver_once("archive")
     found = world.queue.get(job.id)
     assert found.state == "failed"
@@ -172,7 +172,9 @@ def test_exclude_keeps_a_role_away_from_a_peer(world, archive):
     there = archive()
     world.peers["archive"] = replace(world.peers["archive"], exclude=("picture",))
     (job,) = world.results(SR, SC)
-    assert world.deliverer(lambda objects, accepted, folder, viewer: Adaptation(tuple(objects))).deliver_once("archive")
+    assert world.deliverer(lambda objects, accepted, folder, viewer, earlier: Adaptation(tuple(objects))).deliver_once(
+        "archive"
+    )
     assert world.states(job) == {"1.9.1": "delivered", "1.9.2": "skipped"}
     assert set(there.kept) == {"1.9.1"}
 
