@@ -38,7 +38,7 @@ from dicom_node.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.2
+TICK_S = 0.1
 IDLE_DELIVERY_WAIT_S = 0.2
 TROUBLE_WAIT_S = 1.0
 STOP_TIMEOUT_S = 20.0

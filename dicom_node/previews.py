@@ -29,7 +29,7 @@ def write_previews(result: AnalysisResult, folder: Path) -> tuple[Path, ...]:
         path = folder / f"{name}.png"
         if path in paths or not name:
             path = folder / f"{name}{'-' if name else ''}{role}.png"
-        Image.fromarray(_captioned(pixels, result.statements)).save(path, format="PNG")
+        Image.fromarray(_captioned(pixels, result.statements)).save(path, format="PNG", compress_level=1)
         paths.append(path)
     return tuple(paths)
 

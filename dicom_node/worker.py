@@ -35,7 +35,7 @@ from pydicom import dcmread
 
 from dicom_node.algorithm import Algorithm
 from dicom_node.database import Database
-from dicom_node.encode import REPORT_ROLE, EncodeJob, ObjectRef
+from dicom_node.encode import REPORT_ROLE, EncodeJob, ObjectRef, prepare
 from dicom_node.errors import InvalidResult, JobInterrupted, StorageError, UnreadableInstance
 from dicom_node.failure import reason
 from dicom_node.intake import SetAside, record_aside
@@ -379,6 +379,7 @@ def main(name: str, data_dir: Path, namespace: UUID, parent_pid: int, threads: i
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _listen_to_the_node(worker)
+    prepare()
     log.info("worker is ready", extra={"worker": name})
     worker.run()
     shutil.rmtree(scratch, ignore_errors=True)

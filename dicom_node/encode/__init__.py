@@ -21,15 +21,16 @@ from pathlib import Path
 from pydicom.config import disable_value_validation
 
 from dicom_node.algorithm import AlgorithmInfo
+from dicom_node.encode import iod
 from dicom_node.encode.check import Expectation, check_objects
 from dicom_node.encode.fallback import Adapted, adapt_to_peer
 from dicom_node.encode.header import Context, all_statements
 from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef
 from dicom_node.encode.key_objects import encode_key_frames
 from dicom_node.encode.multiframe_us import encode_derived
-from dicom_node.encode.report import encode_report
+from dicom_node.encode.report import REPORT_SOP_CLASS, encode_report
 from dicom_node.encode.secondary_capture import encode_map, encode_picture
-from dicom_node.encode.segmentation import by_picture_size, encode_segmentation
+from dicom_node.encode.segmentation import SEGMENTATION_SOP_CLASS, by_picture_size, encode_segmentation
 from dicom_node.encode.source import read_sources
 from dicom_node.encode.summary_page import SUMMARY_ROLE, summary_page
 from dicom_node.encode.uids import DEFAULT_NAMESPACE
@@ -45,10 +46,16 @@ __all__ = [
     "ObjectRef",
     "adapt_to_peer",
     "encode_result",
+    "prepare",
     "statements_of",
 ]
 
 _OWN_ROLES = (REPORT_ROLE, SUMMARY_ROLE, "segmentation", "key_objects")
+
+
+def prepare() -> None:
+    """Reads what the first result would else wait for, a few tenths of a second."""
+    iod.prepare((REPORT_SOP_CLASS, SEGMENTATION_SOP_CLASS))
 
 
 def encode_result(

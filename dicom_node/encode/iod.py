@@ -5,7 +5,7 @@ The tables are those that highdicom ships, made from the standard's own text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from highdicom._standard_utils import get_iod_module_map, get_module_attribute_map, get_sop_class_iod_map
@@ -26,6 +26,12 @@ def missing_attributes(dataset: Dataset, sop_class_uid: str) -> Iterator[str]:
                     yield f"{'.'.join((*path, keyword))} is absent (type {kind})"
                 elif kind == "1" and _is_empty(item, keyword):
                     yield f"{'.'.join((*path, keyword))} is empty (type 1)"
+
+
+def prepare(sop_class_uids: Iterable[str]) -> None:
+    """Reads the tables now (some tenths of a second, once in a process), so that no job waits for them."""
+    for sop_class_uid in sop_class_uids:
+        _requirements(sop_class_uid)
 
 
 @lru_cache(maxsize=32)
