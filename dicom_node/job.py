@@ -42,11 +42,11 @@ class AnalyseWork:
         """The same algorithm with the same options on the same instances is the same work: its results have one UID.
 
         So a late instance that the rule does not take makes a new revision of the unit, but no second job; nor does
-        a rule that was renamed.
+        a rule that was renamed, nor one for the study where the study is this one series.
         """
-        parts = (self.algorithm, self.options, self.unit_kind, self.unit_uid, sorted(self.instances))
+        parts = (self.algorithm, self.options, sorted(self.instances))
         text = json.dumps(parts, sort_keys=True, default=plain)
-        return f"{ANALYSE}:{self.unit_uid}:{hashlib.sha256(text.encode()).hexdigest()}"
+        return f"{ANALYSE}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

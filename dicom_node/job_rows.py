@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 
 from dicom_node import retry
 from dicom_node.errors import InvalidResult, JobCancelled, JobInterrupted
-from dicom_node.job import ANALYSE, DELIVER, AnalyseWork, DeliverWork, Job, ResultRow, Work, work_to_json
+from dicom_node.job import ANALYSE, DELIVER, AnalyseWork, DeliverWork, Job, ResultRow, Work, job_of_row, work_to_json
 from dicom_node.retry import Decision, GiveUp, RetryAfter, RetryPolicy
 
 ON_REQUEST = "cancelled on request"
@@ -34,6 +34,29 @@ def put_analyse(
 ) -> int | None:
     """The new job's id; ``None`` if this work is known already."""
     return _put(connection, now, ANALYSE, work.key, work, priority=priority, predecessor_id=predecessor_id)
+
+
+def share(connection: sqlite3.Connection, now: float, work: AnalyseWork) -> int:
+    """The job that does this work already; peers of ``work`` that it did not name get its results as well."""
+    row = connection.execute("SELECT * FROM jobs WHERE key = ?", (work.key,)).fetchone()
+    job = job_of_row(row)
+    assert isinstance(job.work, AnalyseWork)
+    more = [peer for peer in work.send_to if peer not in job.work.send_to]
+    if not more:
+        return job.id
+    shared = replace(job.work, send_to=(*job.work.send_to, *more))
+    connection.execute("UPDATE jobs SET payload = ? WHERE id = ?", (work_to_json(shared), job.id))
+    note(connection, now, job.id, "also to", ", ".join(more))
+    if job.state == "done":
+        put_deliveries(connection, now, replace(job, work=shared), results_of(connection, job.id))
+    return job.id
+
+
+def results_of(connection: sqlite3.Connection, job_id: int) -> tuple[ResultRow, ...]:
+    """The objects of an analyse job, in the order in which they were made."""
+    columns = ", ".join(field.name for field in fields(ResultRow))
+    rows = connection.execute(f"SELECT {columns} FROM results WHERE job_id = ? ORDER BY rowid", (job_id,))
+    return tuple(ResultRow(**row) for row in rows)
 
 
 def put_deliveries(connection: sqlite3.Connection, now: float, job: Job, results: Sequence[ResultRow]) -> None:

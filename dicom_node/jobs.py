@@ -109,6 +109,10 @@ class Queue:
         """Puts the work in the caller's transaction. Returns the job's id; ``None`` if this work is known already."""
         return job_rows.put_analyse(connection, self._clock(), work, priority, predecessor_id)
 
+    def share(self, connection: sqlite3.Connection, work: AnalyseWork) -> int:
+        """For work that is known: its job. Peers that the job did not name get its results too, now or when it ends."""
+        return job_rows.share(connection, self._clock(), work)
+
     def claim(self, kind: str, lane: str = "", lease_s: float = 60.0) -> Job | None:
         """The next due job of the kind and lane, now held by the caller; ``None`` if nothing is due.
 
@@ -187,10 +191,10 @@ class Queue:
         """
         now = self._clock()
         with self._database.transaction() as connection:
-            self._held(connection, job)
+            held = job_of_row(self._held(connection, job))  # its peers may have become more meanwhile
             if job.kind == ANALYSE:
                 job_rows.record_results(connection, job, results)
-                job_rows.put_deliveries(connection, now, job, results)
+                job_rows.put_deliveries(connection, now, held, results)
             job_rows.end(connection, now, job.id, "done", None, None)
             job_rows.note(connection, now, job.id, "done", f"{len(results)} object(s)" if results else "")
 

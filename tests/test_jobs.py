@@ -61,7 +61,8 @@ def queue(database, clock):
 def put(database, queue):
     def put(uid: str = "1.2.3", priority: int = 0, predecessor_id: int | None = None, **changes) -> int | None:
         with database.transaction() as connection:
-            return queue.put_analyse(connection, replace(WORK, unit_uid=uid, **changes), priority, predecessor_id)
+            work = replace(WORK, unit_uid=uid, instances=(f"{uid}.4", f"{uid}.5"))
+            return queue.put_analyse(connection, replace(work, **changes), priority, predecessor_id)
 
     return put
 
@@ -481,7 +482,7 @@ class QueueMachine(RuleBasedStateMachine):
     def put(self, priority):
         self.put_count += 1
         with self.database.transaction() as connection:
-            self.queue.put_analyse(connection, replace(WORK, unit_uid=str(self.put_count)), priority)
+            self.queue.put_analyse(connection, replace(WORK, instances=(str(self.put_count),)), priority)
 
     @rule()
     def claim(self):
@@ -562,3 +563,26 @@ class QueueMachine(RuleBasedStateMachine):
 
 TestQueueMachine = QueueMachine.TestCase
 TestQueueMachine.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("known_as", ["waiting", "running", "done"])
+def test_known_work_is_shared_and_its_results_go_to_the_peers_of_both(database, queue, put, known_as):
+    job_id = put(send_to=("archive",))
+    if known_as != "waiting":
+        job = queue.claim("analyse")
+    if known_as == "done":
+        queue.finish(job, [_result(1)])
+    with database.transaction() as connection:
+        wanted = replace(WORK, unit_kind="study", unit_uid="1.2", send_to=("archive", "review"))
+        assert queue.put_analyse(connection, wanted) is None
+        assert queue.share(connection, wanted) == job_id
+        assert queue.share(connection, wanted) == job_id
+    if known_as == "waiting":
+        job = queue.claim("analyse")
+    if known_as != "done":
+        queue.finish(job, [_result(1)])
+    deliveries = queue.list("deliver", parent_id=job_id)
+    assert sorted(delivery.work.peer for delivery in deliveries) == ["archive", "review"]
+    states = database.query("SELECT role, state FROM deliveries")
+    assert [(row["role"], row["state"]) for row in states] == [("role_1", "waiting")] * 2
+    assert _events(queue, job_id).count("also to") == 1

@@ -64,6 +64,10 @@ class AlgorithmCatalogue(Protocol):
         """What is wrong with a rule's options: (keys from ``options`` inwards, what is allowed) of each mistake."""
         ...
 
+    def canonical_options(self, name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Options without a mistake, with the defaults filled in: what means the same is the same."""
+        ...
+
 
 def _of(kind: scalars.Kind, key: str, attribute: str, default: str | None, meaning: str) -> Field:
     return Field(key, attribute, scalar(kind), kind.allowed, default, meaning)
@@ -317,7 +321,10 @@ def _check_algorithm(
     written = "options" in {key.value for key, _ in item.value}
     if written and "options" not in values:
         return  # they are wrong as YAML already
-    for path, message in algorithms.option_problems(name, values.get("options", {})):
+    found = algorithms.option_problems(name, values.get("options", {}))
+    if not found:
+        values["options"] = MappingProxyType(dict(algorithms.canonical_options(name, values.get("options", {}))))
+    for path, message in found:
         if path:
             told = f"option {'.'.join(map(str, path))} of {name}: {message}"
             problems.add(node_at(item, ["options", *path]), told)

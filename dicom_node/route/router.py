@@ -115,7 +115,7 @@ class Router:
     def _put_jobs(
         self, connection: sqlite3.Connection, unit: sqlite3.Row, explanation: Explanation, config: NodeConfig
     ) -> dict[str, int]:
-        """Puts what matched. Returns rule -> job; the job of the same work is found where it is known already."""
+        """Puts what matched. Returns rule -> job; the job of the same work is shared where it is known already."""
         before = _jobs_before(connection, unit)
         rules = {rule.name: rule for rule in config.rules}
         jobs: dict[str, int] = {}
@@ -125,7 +125,7 @@ class Router:
             predecessor = next((before[name] for name in names if name in before), None)
             job = self._queue.put_analyse(connection, work, max(rule.priority for rule in alike), predecessor)
             if job is None:
-                job = connection.execute("SELECT id FROM jobs WHERE key = ?", (work.key,)).fetchone()["id"]
+                job = self._queue.share(connection, work)
             jobs.update(dict.fromkeys(names, job))
         return jobs
 

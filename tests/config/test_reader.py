@@ -31,6 +31,9 @@ class OneAlgorithm:
             found.append((("strength",), "needs a number from 0 to 1"))
         return found
 
+    def canonical_options(self, name, options):
+        return {"strength": 0.5, **options}
+
 
 @pytest.fixture
 def load(tmp_path):
@@ -313,6 +316,12 @@ def test_a_rule_for_an_ae_title_that_may_not_send(problems):
     assert found == [
         (4, 22, "rule 'a' can never match: calling_ae equals 'US1' contradicts calling_ae equals 'PACS' on line 2")
     ]
+
+
+def test_options_that_mean_the_same_are_the_same_whichever_are_written(load):
+    text = (RULE % "priority: 1") + (RULE % "options: {strength: 0.5}").removeprefix("rules:\n").replace("a,", "b,", 1)
+    first, second = load(text, OneAlgorithm()).rules
+    assert first.options == second.options == {"strength": 0.5}
 
 
 def test_result_uids_of_two_nodes_differ(load):

@@ -53,6 +53,8 @@ class Site:
     def receive(self, uid, excluded=None, calling_ae="US1", **attributes):
         source = self._make(uid, **attributes)
         path = self.inbox.path_of(uid)
+        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, path)
         with self.database.transaction() as connection:
             connection.execute(
@@ -155,6 +157,27 @@ def test_rules_that_ask_for_the_same_analysis_share_one_job(site):
     (job,) = site.queue.list()
     assert (job.work.send_to, job.work.time_limit_s, job.work.rule) == (("archive", "review"), 3600.0, "ultrasound")
     assert [rule["job"] for rule in site.traces()[0]["rules"]] == [job.id, job.id]
+
+
+def test_a_study_of_one_series_is_the_same_work_as_that_series(site):
+    site.router.reload(site.config(SAME.replace("    when", "    group: study\n    when")))
+    site.receive("1.1", NumberOfFrames=5)
+    site.complete()
+    site.complete("study", "1.2")
+    assert site.route() == 2
+    (job,) = site.queue.list()
+    assert (job.work.unit_kind, job.work.send_to) == ("series", ("archive", "review"))
+    assert [trace["rules"][0]["job"] for trace in site.traces()] == [job.id, job.id]
+
+
+def test_a_peer_added_later_gets_the_results_when_the_series_is_routed_again(site):
+    site.receive("1.1", NumberOfFrames=5)
+    site.complete()
+    site.route()
+    site.router.reload(site.config(SAME))
+    site.router.route_again("series", "1.2.3", site.clock())
+    (job,) = site.queue.list()
+    assert job.work.send_to == ("archive", "review")
 
 
 def test_headers_that_cannot_be_read_are_told_and_nothing_is_lost(site):
