@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,12 +50,13 @@ class Inbox:
         self.incoming = data_dir / "incoming"
         self._inbox = data_dir / "inbox"
         self._aside = data_dir / "aside"
+        self._durable: set[Path] = set()  # folders whose own names are synced
+        self._making_folder = threading.Lock()
         with _refusals(data_dir):
             self.incoming.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             for folder in (self._inbox, self._aside):
                 folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-                for number in range(256):  # made and synced once, so that keeping a file syncs one folder only
-                    (folder / f"{number:02x}").mkdir(mode=FOLDER_MODE, exist_ok=True)
+                self._durable.update(folder.iterdir())
                 sync_folder(folder)
             sync_folder(data_dir)
 
@@ -62,6 +64,13 @@ class Inbox:
         """Where this instance is, or would be, kept."""
         name = hashlib.sha256(sop_instance_uid.encode("utf-8", "surrogateescape")).hexdigest()
         return self._inbox / name[:2] / f"{name}.dcm"
+
+    def holds(self, sop_instance_uid: str, size_bytes: int) -> bool:
+        """Whether this instance's file is there in full."""
+        try:
+            return self.path_of(sop_instance_uid).stat().st_size == size_bytes
+        except FileNotFoundError:
+            return False
 
     def relative(self, path: Path) -> str:
         """The form in which rows hold a path."""
@@ -73,8 +82,7 @@ class Inbox:
         Raises:
             StorageError: the disk refused; the instance must not be acknowledged.
         """
-        with _refusals(temporary):
-            _move_durably(temporary, self.path_of(sop_instance_uid))
+        self._move_durably(temporary, self.path_of(sop_instance_uid))
 
     def set_aside(self, temporary: Path, sha256: str) -> str:
         """Keeps a file that cannot be used, with the same guarantees; the same bytes are kept once.
@@ -91,20 +99,38 @@ class Inbox:
         """
         final = self._aside / sha256[:2] / f"{sha256}.dcm"
         with _refusals(temporary):
-            if final.exists():
+            known = final.exists()
+            if known:
                 temporary.unlink()
-            else:
-                _move_durably(temporary, final)
+                sync_folder(final.parent)  # whoever put it there may not have come so far
+        if not known:
+            self._move_durably(temporary, final)
         return self.relative(final)
 
+    def _move_durably(self, source: Path, target: Path) -> None:
+        with _refusals(source):
+            _sync_file(source)
+            self._make_durable(target.parent)
+            source.rename(target)
+            sync_folder(target.parent)
+
+    def _make_durable(self, folder: Path) -> None:
+        """Makes one of the 256 folders at its first use; others wait, because they rely on its name being synced."""
+        with self._making_folder:
+            if folder not in self._durable:
+                folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+                sync_folder(folder.parent)
+                self._durable.add(folder)
+
     def discard(self, temporary: Path) -> None:
-        """Removes a file of ``incoming`` that nobody was promised."""
-        temporary.unlink(missing_ok=True)
+        """Removes a file of ``incoming`` that nobody was promised. Raises StorageError where the disk refuses."""
+        with _refusals(temporary):
+            temporary.unlink(missing_ok=True)
 
     def kept_files(self) -> Iterator[Path]:
         """Every file of the inbox, in no particular order."""
-        for number in range(256):
-            with os.scandir(self._inbox / f"{number:02x}") as entries:
+        for folder in sorted(self._inbox.iterdir()):
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name.endswith(".dcm") and entry.is_file(follow_symlinks=False):
                         yield Path(entry.path)
@@ -134,7 +160,7 @@ class Outbox:
         A folder that an earlier, interrupted claim of the same job left there is replaced: no row promised it.
 
         Raises:
-            StorageError: the disk refused; the job's folder is as it was.
+            StorageError: the disk refused; the job's folder is as it was, or gone where it was being replaced.
         """
         final = self.folder / str(job_id)
         replaced = self.folder / f".replaced-{job_id}"
@@ -206,24 +232,18 @@ def dataset_offset(file: BinaryIO) -> int:
     return min(offset, size)
 
 
-def _move_durably(source: Path, target: Path) -> None:
-    descriptor = os.open(source, os.O_RDONLY)
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    source.rename(target)
-    sync_folder(target.parent)
 
 
 def _sync_tree(folder: Path) -> None:
     for directory, _, names in os.walk(folder):
         for name in names:
-            descriptor = os.open(Path(directory) / name, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _sync_file(Path(directory) / name)
         sync_folder(Path(directory))
 
 

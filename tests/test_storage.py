@@ -21,6 +21,12 @@ def _arrive(inbox: Inbox, data: bytes = b"bytes"):
     return path
 
 
+def _record_syncs(monkeypatch) -> list[str]:
+    synced: list[str] = []
+    monkeypatch.setattr(storage.os, "fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
+    return synced
+
+
 def test_keeping_syncs_the_file_before_the_rename_and_the_folder_after_it(tmp_path, monkeypatch):
     inbox = Inbox(tmp_path)
     temporary, uid = _arrive(inbox), "1.2.3"
@@ -32,9 +38,36 @@ def test_keeping_syncs_the_file_before_the_rename_and_the_folder_after_it(tmp_pa
 
     monkeypatch.setattr(storage.os, "fsync", fsync)
     inbox.keep(temporary, uid)
-    assert seen == [(str(temporary), False), (str(final.parent), True)]
+    first_use = (str(final.parent.parent), False)  # the folder's own name, before anything relies on it
+    assert seen == [(str(temporary), False), first_use, (str(final.parent), True)]
     assert final.read_bytes() == b"bytes"
     assert not temporary.exists()
+    seen.clear()
+    final.unlink()
+    inbox.keep(_arrive(inbox), uid)
+    assert seen == [(str(temporary), False), (str(final.parent), True)]
+
+
+def test_a_folder_that_an_earlier_run_made_is_durable_before_it_is_used(tmp_path, monkeypatch):
+    inbox = Inbox(tmp_path)
+    inbox.path_of("1.2.3").parent.mkdir()  # ... and then was killed before it could sync the name
+    synced = []
+    monkeypatch.setattr(
+        storage.os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    )
+    Inbox(tmp_path)
+    assert str(tmp_path / "inbox") in synced
+
+
+def test_bytes_that_lie_aside_already_are_synced_again(tmp_path, monkeypatch):
+    inbox = Inbox(tmp_path)
+    inbox.set_aside(_arrive(inbox), "ab" * 32)
+    synced = []
+    monkeypatch.setattr(
+        storage.os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    )
+    inbox.set_aside(_arrive(inbox), "ab" * 32)  # the first may have failed between its rename and its sync
+    assert synced == [str(tmp_path / "aside" / "ab")]
 
 
 @pytest.mark.parametrize("uid", ["../../../etc/passwd", "/etc/passwd", "1.2\0.3", "1" * 5000, "CON", "é", ""])
