@@ -173,6 +173,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
+        self._writing = threading.RLock()  # SQLite allows one writer; threads wait here in turn, not by its polling
         self._migrate()
 
     def _connection(self) -> sqlite3.Connection:
@@ -183,9 +184,13 @@ class Database:
             except sqlite3.OperationalError as error:
                 raise StorageError(f"the database {self.path.name} cannot be opened: {error}") from error
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA foreign_keys=ON")
+            except sqlite3.DatabaseError as error:
+                connection.close()
+                raise StorageError(f"the database {self.path.name} cannot be opened: {error}") from error
             self._local.connection = connection
         return connection
 
@@ -210,19 +215,15 @@ class Database:
             StorageError: the disk refused (full, read-only, failing); nothing was changed.
         """
         connection = self._connection()
-        try:
+        with self._writing, self._refusals("refused"):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # SQLite itself rolls back when the disk is full
                     connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise StorageError(f"the database {self.path.name} refused: {error}") from error
 
     def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """Rows of a read.
@@ -230,10 +231,22 @@ class Database:
         Raises:
             StorageError: the disk refused.
         """
+        connection = self._connection()
+        with self._refusals("could not be read"):
+            return connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def _refusals(self, what: str) -> Iterator[None]:
+        """Turns what the disk does into StorageError: an operation that failed, a file that is no database any more.
+
+        A broken constraint is a mistake of this software, and stays what it is.
+        """
         try:
-            return self._connection().execute(sql, parameters).fetchall()
-        except sqlite3.OperationalError as error:
-            raise StorageError(f"the database {self.path.name} could not be read: {error}") from error
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+                raise StorageError(f"the database {self.path.name} {what}: {error}") from error
+            raise
 
     def close(self) -> None:
         """Closes this thread's connection."""

@@ -1,0 +1,89 @@
+"""Transactions: all or nothing, one writer at a time, and what the disk refuses."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dicom_node import database
+from dicom_node.database import Database
+from dicom_node.errors import StorageError
+
+INSERT = "INSERT INTO associations (calling_ae, called_ae, address, opened_at) VALUES ('CT', 'NODE', ?, 0)"
+
+
+@pytest.fixture
+def opened(tmp_path):
+    made = Database(tmp_path / "node.db")
+    yield made
+    made.close()
+
+
+def test_threads_write_in_turn_and_never_find_the_database_locked(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.0)  # whoever comes while another writes would fail at once
+    opened = Database(tmp_path / "node.db")
+
+    def write(name: int) -> None:
+        for number in range(25):
+            with opened.transaction() as connection:
+                connection.execute(INSERT, (f"{name}-{number}",))
+        opened.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert opened.query("SELECT count(*) FROM associations")[0][0] == 100
+    opened.close()
+
+
+def test_another_process_that_writes_is_waited_for_and_then_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.0)
+    opened, other = Database(tmp_path / "node.db"), sqlite3.connect(tmp_path / "node.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="refused: database is locked"), opened.transaction():
+        pass
+    other.execute("ROLLBACK")
+    with opened.transaction() as connection:
+        connection.execute(INSERT, ("here",))
+    other.close()
+    opened.close()
+
+
+def test_a_commit_that_fails_changes_nothing_and_the_next_one_works(opened):
+    def write_an_orphan() -> None:
+        with opened.transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys = ON")  # so that it is the commit that fails
+            connection.execute("INSERT INTO job_events (job_id, at, what) VALUES (99, 0, 'put')")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        write_an_orphan()
+    with opened.transaction() as connection:
+        connection.execute(INSERT, ("here",))
+    assert opened.query("SELECT * FROM job_events") == []
+
+
+def test_a_full_disk_is_a_storage_error_and_changes_nothing(opened):
+    (pages,) = opened.query("PRAGMA page_count")[0]
+    opened.query(f"PRAGMA max_page_count = {pages}")
+    rows = [(f"{number}" * 100,) for number in range(1000)]
+    with pytest.raises(StorageError, match="full"), opened.transaction() as connection:
+        connection.executemany(INSERT, rows)
+    assert opened.query("SELECT * FROM associations") == []
+    opened.query(f"PRAGMA max_page_count = {pages + 100}")
+    with opened.transaction() as connection:
+        connection.execute(INSERT, ("here",))
+
+
+def test_a_file_that_is_no_database_is_a_storage_error(tmp_path):
+    (tmp_path / "node.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StorageError, match=r"node\.db cannot be opened: file is not a database"):
+        Database(tmp_path / "node.db")
+
+
+def test_a_newer_schema_is_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "node.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StorageError, match="newer dicom-node"):
+        Database(tmp_path / "node.db")
