@@ -17,7 +17,7 @@ from dicom_node.config import NodeSettings, Peer
 from dicom_node.deliver import statuses
 from dicom_node.deliver.deliverer import FALLBACK_SOP_CLASSES
 from dicom_node.deliver.transcode import PLAIN_SYNTAXES
-from dicom_node.receive.keep import Status
+from dicom_node.receive.command import Status
 from dicom_node.receive.stream import IMPLEMENTATION_VERSION_NAME
 
 MADE = (

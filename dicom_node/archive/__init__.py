@@ -22,6 +22,7 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, build_context, evt
+from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
@@ -30,6 +31,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from dicom_node.archive.query import answers
 from dicom_node.errors import StorageError
+from dicom_node.receive import command
 from dicom_node.receive.server import StorageServer
 from dicom_node.receive.stream import IncomingDataSet
 
@@ -124,7 +126,7 @@ class EmbeddedArchive:
         entity = AE(ae_title=self.ae_title)
         entity.maximum_associations = MOST_ASSOCIATIONS
         entity.maximum_pdu_size = MAX_PDU
-        handlers = [(evt.EVT_C_STORE, self._on_store), (evt.EVT_C_FIND, self._on_find)]
+        handlers = [(evt.EVT_C_FIND, self._on_find)]
         try:
             self._arriving.mkdir(parents=True, exist_ok=True)
             for left in self._arriving.iterdir():
@@ -137,6 +139,7 @@ class EmbeddedArchive:
                 self._contexts(),
                 handlers,
                 lambda meta: IncomingDataSet(self._arriving, meta, 0),
+                lambda association, request, incoming: command.Answer(self._store(association, request, incoming)),
                 lambda association: association.join(),
             )
         except OSError as error:
@@ -182,21 +185,18 @@ class EmbeddedArchive:
             header = dcmread(path, stop_before_pixels=True)
             self._kept[str(header.SOPInstanceUID)] = _kept(path, header)
 
-    def _on_store(self, event: Any) -> int:
+    def _store(self, association: Association, asked: command.StoreRequest, incoming: IncomingDataSet) -> int:
         with self._lock:
             self._requests += 1
             number = self._requests
         request = StoreRequest(
-            number,
-            str(event.request.AffectedSOPClassUID),
-            str(event.request.AffectedSOPInstanceUID),
-            event.assoc.abort,
+            number, asked.sop_class_uid, asked.sop_instance_uid, lambda: association.abort(block=False)
         )
         objection = self.behaviour.before(request)
         if objection is not None:
             return objection
         try:
-            self._keep(event, request.sop_instance_uid)
+            self._keep(incoming, request.sop_instance_uid)
         except OSError as error:
             log.error("an instance cannot be written: %s", error.strerror)
             return OUT_OF_RESOURCES
@@ -206,8 +206,7 @@ class EmbeddedArchive:
         overruled = self.behaviour.after(request)
         return SUCCESS if overruled is None else overruled
 
-    def _keep(self, event: Any, sop_instance_uid: str) -> None:
-        incoming = event.request.incoming
+    def _keep(self, incoming: IncomingDataSet, sop_instance_uid: str) -> None:
         if incoming.problem is not None:
             raise OSError(errno.ENOSPC, incoming.problem)
         with warnings.catch_warnings():

@@ -6,19 +6,17 @@ syntax of the peer's own order that anybody here knows. What is compressed is ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from pydicom.uid import UID
 from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
-from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
 from dicom_node.config import Accept
 
-STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"  # PS3.4 annex B
 STORAGE_CLASSES = frozenset(str(context.abstract_syntax) for context in AllStoragePresentationContexts)
 NOT_FOR_STORE = ("StorageCommitment", "StorageManagement", "MediaStorageDirectory")
 TRANSFER_SYNTAXES = frozenset(ALL_TRANSFER_SYNTAXES)
@@ -38,9 +36,10 @@ class Rejection:
 PERMANENT, TRANSIENT = 1, 2
 SERVICE_USER, SERVICE_PROVIDER_PRESENTATION = 1, 3
 NO_REASON, CALLING_AE_UNKNOWN, CALLED_AE_UNKNOWN = 1, 3, 7
-TEMPORARY_CONGESTION = 1
+TEMPORARY_CONGESTION, LOCAL_LIMIT_EXCEEDED = 1, 2
 
 STOPPING = Rejection(TRANSIENT, SERVICE_PROVIDER_PRESENTATION, TEMPORARY_CONGESTION, "the node is stopping")
+FULL = Rejection(TRANSIENT, SERVICE_PROVIDER_PRESENTATION, LOCAL_LIMIT_EXCEEDED, "max_associations are open")
 
 
 def judge_request(accept: Accept, address: str, calling_ae: str, called_ae: str) -> Rejection | None:
@@ -82,13 +81,3 @@ def is_storage(sop_class_uid: str) -> bool:
     if sop_class_uid in STORAGE_CLASSES or uid.is_private or (not uid.keyword and uid.name == sop_class_uid):
         return True
     return "Storage" in uid.keyword and not uid.keyword.startswith(NOT_FOR_STORE)
-
-
-def unknown_as_storage(proposed: Iterable[PresentationContext]) -> Iterator[SOPClassCommonExtendedNegotiation]:
-    """Related-class items (PS3.7 annex D.3.3.6) that make pynetdicom serve unknown classes as storage."""
-    for abstract in {str(context.abstract_syntax) for context in proposed}:
-        if is_storage(abstract) and abstract not in STORAGE_CLASSES:
-            item = SOPClassCommonExtendedNegotiation()
-            item.sop_class_uid = abstract
-            item.service_class_uid = STORAGE_SERVICE_CLASS
-            yield item

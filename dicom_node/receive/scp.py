@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
-from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -15,7 +15,8 @@ from dicom_node.config import NodeSettings
 from dicom_node.database import Database
 from dicom_node.errors import StorageError
 from dicom_node.receive import negotiate
-from dicom_node.receive.keep import Arrived, Keeper, Session, Status, response
+from dicom_node.receive.command import Answer, StoreRequest
+from dicom_node.receive.keep import Arrived, Keeper, Session
 from dicom_node.receive.recover import recover
 from dicom_node.receive.server import StorageServer
 from dicom_node.receive.stream import IMPLEMENTATION_VERSION_NAME, IncomingDataSet
@@ -24,6 +25,7 @@ from dicom_node.storage import Inbox
 log = logging.getLogger(__name__)
 
 ACTIVITY_INTERVAL_S = 1.0
+WAITING_CONNECTIONS = 32  # that have not asked for an association yet, besides max_associations
 
 
 class Receiver:
@@ -45,6 +47,7 @@ class Receiver:
         self._keeper = Keeper(database, inbox, clock)
         self._stopping = False
         self._sessions: dict[Association, Session] = {}
+        self._admitting = threading.Lock()
         self._server: StorageServer | None = None
         self._ae = AE(settings.ae_title)
         self._ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -68,10 +71,7 @@ class Receiver:
         address = (self._settings.bind, self._settings.port)
         handlers = [
             (evt.EVT_REQUESTED, self._on_requested),
-            (evt.EVT_REJECTED, self._on_rejected),
-            (evt.EVT_SOP_COMMON, self._on_related_classes),
             (evt.EVT_ESTABLISHED, self._on_established),
-            (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
         ]
@@ -83,6 +83,7 @@ class Receiver:
                 negotiate.supported_contexts(()),
                 handlers,
                 self._open_data_set,
+                self._store,
                 self._watch,
             )
         except OSError as error:
@@ -104,7 +105,8 @@ class Receiver:
         self._apply(settings)
 
     def _apply(self, settings: NodeSettings) -> None:
-        self._ae.maximum_associations = settings.max_associations
+        # the server's bound on connections; _admit has the one on associations
+        self._ae.maximum_associations = settings.max_associations + WAITING_CONNECTIONS
         self._ae.maximum_pdu_size = settings.max_pdu
         self._ae.acse_timeout = settings.timeouts.acse_s
         self._ae.dimse_timeout = settings.timeouts.dimse_s
@@ -114,9 +116,10 @@ class Receiver:
         association = event.assoc
         request = association.requestor.primitive
         calling, called, address = request.calling_ae_title, request.called_ae_title, association.requestor.address
+        session = Session(intake.Association(calling, called, address, self._clock()))
         rejection = negotiate.judge_request(self._settings.accept, address, calling, called)
-        if self._stopping:
-            rejection = negotiate.STOPPING
+        if rejection is None:
+            rejection = self._admit(association, session)
         if rejection is not None:
             who = {"calling_ae": calling, "called_ae": called, "address": address}
             log.warning("association refused: %s", rejection.text, extra=who)
@@ -125,16 +128,16 @@ class Receiver:
             return
         proposed = request.presentation_context_definition_list
         association.acceptor.supported_contexts = negotiate.supported_contexts(proposed)
-        self._sessions[association] = Session(intake.Association(calling, called, address, self._clock()))
 
-    def _on_rejected(self, event: Event) -> None:
-        association = self._sessions[event.assoc].association
-        who = {"calling_ae": association.calling_ae, "address": association.address}
-        log.warning("association refused: max_associations are open", extra=who)
-
-    def _on_related_classes(self, event: Event) -> dict:
-        proposed = event.assoc.requestor.primitive.presentation_context_definition_list
-        return {item.sop_class_uid: item for item in negotiate.unknown_as_storage(proposed)}
+    def _admit(self, association: Association, session: Session) -> negotiate.Rejection | None:
+        """Gives it one of the ``max_associations`` places; a connection that asked for nothing takes none."""
+        with self._admitting:
+            if self._stopping:
+                return negotiate.STOPPING
+            if len(self._sessions) >= self._settings.max_associations:
+                return negotiate.FULL
+            self._sessions[association] = session
+        return None
 
     def _on_established(self, event: Event) -> None:
         session = self._sessions[event.assoc]
@@ -148,20 +151,8 @@ class Receiver:
         }
         log.info("association opened", extra=fields)
 
-    def _on_store(self, event: Event) -> Dataset:
-        request = event.request
-        incoming = getattr(request, "incoming", None)
-        if incoming is None:
-            return response(Status.CANNOT_UNDERSTAND, "the request has no data set")
-        arrived = Arrived(
-            incoming,
-            str(request.AffectedSOPClassUID),
-            str(request.AffectedSOPInstanceUID),
-            str(event.context.transfer_syntax),
-            self._sessions[event.assoc],
-        )
-        event.assoc.dimse.unclaimed.discard(incoming)
-        return self._keeper.answer(arrived)
+    def _store(self, association: Association, request: StoreRequest, incoming: IncomingDataSet) -> Answer:
+        return self._keeper.answer(Arrived(incoming, request, self._sessions[association]))
 
     def _on_released(self, event: Event) -> None:
         self._end(event.assoc, "released")
@@ -187,14 +178,23 @@ class Receiver:
         self._on_change()
 
     def _watch(self, association: Association) -> None:
-        """Accompanies an association to its end, in a thread of its own; long transfers are marked as activity."""
-        seen = 0
+        """Accompanies an association to its end, in a thread of its own; long transfers are marked as activity.
+
+        Only a data set that takes longer than the interval counts: were every one to count, a sender that never pauses
+        would keep the series of this morning open until the evening.
+        """
+        last, last_bytes = None, 0
         while association.is_alive():
             association.join(ACTIVITY_INTERVAL_S)
             session, arriving = self._sessions.get(association), association.dimse.arriving
-            if session is not None and session.id is not None and arriving is not None and arriving.size_bytes != seen:
-                seen = arriving.size_bytes
+            size = arriving.size_bytes if arriving is not None else 0
+            # whole and still here: gigabytes are being synced
+            moving = arriving is not None and arriving is last and (size != last_bytes or arriving.whole)
+            last, last_bytes = arriving, size
+            if moving and session is not None and session.id is not None:
                 self._mark_active(session.id)
+        if association.dul.is_alive():
+            association.dul.join()  # it may still be storing what came whole
         self._end(association, "released" if association.is_released else "aborted")
         self._sessions.pop(association, None)
         self._database.close()

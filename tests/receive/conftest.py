@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,25 @@ def encoded(dataset: Dataset, implicit: bool = False, little: bool = True) -> by
     buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
     write_dataset(buffer, dataset)
     return buffer.getvalue()
+
+
+def store_command(sop_instance: str = "1.2.3.4.1", message_id: int = 1, **changed: bytes | None) -> bytes:
+    """A C-STORE-RQ command set by hand (PS3.7 table 9.3-1); keywords replace a value or leave it out."""
+    padded = sop_instance.encode() + b"\0" * (len(sop_instance) % 2)
+    values = {
+        "AffectedSOPClassUID": (0x0002, MR_IMAGE_STORAGE.encode() + b"\0"),
+        "CommandField": (0x0100, b"\x01\x00"),
+        "MessageID": (0x0110, struct.pack("<H", message_id)),
+        "Priority": (0x0700, b"\x02\x00"),
+        "CommandDataSetType": (0x0800, b"\x01\x00"),
+        "AffectedSOPInstanceUID": (0x1000, padded),
+    }
+    command = b""
+    for keyword, (element, value) in values.items():
+        value = changed.get(keyword, value)
+        if value is not None:
+            command += struct.pack("<HHL", 0, element, len(value)) + value
+    return struct.pack("<HHLL", 0, 0, 4, len(command)) + command
 
 
 @dataclass
@@ -113,6 +133,13 @@ class Sender:
 
     def store(self, dataset: Dataset) -> int:
         return self.send(encoded(dataset), dataset.SOPClassUID, dataset.SOPInstanceUID).Status
+
+    def put(self, *fragments: tuple[int, bytes]) -> None:
+        """(Message control header, bytes), each as a PDU of its own; nobody waits for an answer."""
+        (context,) = self._contexts(self.classes[0], self.syntax)
+        for control, fragment in fragments:
+            value = struct.pack(">LBB", len(fragment) + 2, context.context_id, control) + fragment
+            self._wire.sendall(struct.pack(">BBL", 4, 0, len(value)) + value)
 
     def echo(self) -> bool:
         return self.association.send_c_echo().get("Status") == 0
@@ -183,6 +210,11 @@ def mr() -> Callable[..., Dataset]:
 @pytest.fixture
 def encode() -> Callable[..., bytes]:
     return encoded
+
+
+@pytest.fixture
+def command() -> Callable[..., bytes]:
+    return store_command
 
 
 @pytest.fixture

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
+import select
 import socket
+import sqlite3
 import struct
 import subprocess
+import threading
+import time
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
+from types import SimpleNamespace
 
 import pydicom
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 
-from dicom_node import IMPLEMENTATION_CLASS_UID
+from dicom_node import IMPLEMENTATION_CLASS_UID, intake
 from dicom_node.config import Accept
 from dicom_node.intake import read_promises
-from dicom_node.receive import stream
+from dicom_node.receive import keep, scp, server, stream
 from dicom_node.storage import sha256_of_dataset
 
 pytestmark = pytest.mark.loopback
 
 SUCCESS, DUPLICATE, OUT_OF_RESOURCES, MISMATCH, CANNOT_UNDERSTAND = 0x0000, 0x0111, 0xA700, 0xA900, 0xC000
+PROCESSING_FAILURE = 0x0110
 
 
 def test_an_instance_is_a_file_a_row_and_two_open_units(reception, mr, encode):
@@ -80,16 +88,18 @@ def test_other_bytes_under_a_known_uid_are_refused_kept_aside_and_counted(recept
     assert pydicom.dcmread(node.inbox.data_dir / aside["path"]).InstanceNumber == 99
 
 
-def test_a_lost_file_is_whole_again_when_its_instance_comes_again(reception, mr):
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"cut off")])
+def test_a_lost_or_damaged_file_is_whole_again_when_its_instance_comes_again(reception, mr, damage):
     node = reception()
     sender = node.sender()
     sender.store(mr())
     (row,) = node.rows("instances")
     path = node.inbox.data_dir / row["path"]
-    path.unlink()
+    damage(path)
     assert node.sender(calling="A_LONG_AE_TITLE").store(mr()) == SUCCESS
     (row,) = node.rows("instances")
     assert path.stat().st_size == row["size_bytes"]
+    assert sha256_of_dataset(path) == row["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +159,13 @@ def test_own_output_is_known_by_contributing_equipment_and_by_its_uid(reception,
         connection.execute(
             "INSERT INTO jobs (id, kind, key, state, created_at, payload) VALUES (7, 'analyse', 'k', 'done', 0, '{}')"
         )
-        connection.execute("INSERT INTO results VALUES ('1.2.3.4.2', 7, 'report', '1', '1', 'p', 1, 's')")
+        connection.execute(
+            """
+            INSERT INTO results (sop_instance_uid, job_id, role, study_uid, series_uid, sop_class_uid,
+                transfer_syntax_uid, path, size_bytes, sha256)
+            VALUES ('1.2.3.4.2', 7, 'report', '1', '1', '1', '1', 'p', 1, 's')
+            """
+        )
     sender = node.sender()
     sender.store(mr(1, ContributingEquipmentSequence=equipment))
     sender.store(mr(2))
@@ -243,23 +259,126 @@ def test_a_disk_that_fills_while_a_data_set_arrives_is_answered(reception, mr, e
     assert sender.store(mr()) == SUCCESS
 
 
-def test_a_transfer_that_breaks_off_leaves_nothing(reception, mr, encode):
+def test_a_transfer_that_breaks_off_leaves_nothing(reception, mr, encode, command, until):
     node = reception()
     sender = node.sender()
     assert sender.store(mr(1)) == SUCCESS
-    wire = sender.association.dul.socket.socket
-    context = next(c for c in sender.association.accepted_contexts if c.abstract_syntax != "1.2.840.10008.1.1")
-    command = bytes.fromhex("00000000040000005600000000000200") + b"\x1a\x00\x00\x001.2.840.10008.5.1.4.1.1.4\x00"
-    command += struct.pack("<HHLH", 0, 0x100, 2, 1) + struct.pack("<HHLH", 0, 0x110, 2, 5)
-    command += struct.pack("<HHLH", 0, 0x700, 2, 0) + struct.pack("<HHLH", 0, 0x800, 2, 1)
-    command += struct.pack("<HHL", 0, 0x1000, 10) + b"1.2.3.4.2\x00"
-    for control, fragment in ((3, command), (0, encode(mr(2)))):
-        value = struct.pack(">LBB", len(fragment) + 2, context.context_id, control) + fragment
-        wire.sendall(struct.pack(">BBL", 4, 0, len(value)) + value)
-    wire.shutdown(socket.SHUT_RDWR)
+    sender.put((3, command("1.2.3.4.2")), (0, encode(mr(2))))
+    sender.association.dul.socket.socket.shutdown(socket.SHUT_RDWR)
     assert [row["closed_how"] for row in node.closed()] == ["aborted"]
+    until(lambda: not list(node.inbox.incoming.iterdir()), "what came in part is gone", 10)
     assert len(node.rows("instances")) == 1
+
+
+def test_commands_without_their_data_sets_end_the_association_and_hold_no_file(reception, command, until):
+    node = reception()
+    node.sender().put((3, command("1.2.3.4.1")), (3, command("1.2.3.4.2")))
+    until(lambda: not node.receiver._sessions, "the association is over", 10)
     assert list(node.inbox.incoming.iterdir()) == []
+    assert node.sender().echo()
+
+
+def test_a_sender_that_does_not_wait_for_answers_is_stored_one_by_one(reception, mr, encode, command, until):
+    node = reception()
+    sender = node.sender()
+    open_at_once = []
+    real = node.inbox.keep
+    node.inbox.keep = lambda *what: (open_at_once.append(len(list(node.inbox.incoming.iterdir()))), real(*what))
+    for number in range(1, 31):
+        sender.put((3, command(f"1.2.3.4.{number}", number)), (2, encode(mr(number))))
+    until(lambda: len(node.rows("instances")) == 30, "all are stored", 30)
+    assert max(open_at_once) == 1
+
+
+@pytest.mark.parametrize("uid", ["1.2.x", None, "../../etc", "1" * 100])
+def test_a_request_whose_uid_is_none_is_answered_and_its_data_set_set_aside(
+    reception, mr, encode, command, until, monkeypatch, uid
+):
+    node = reception()
+    sender = node.sender()
+    answered = threading.Event()
+    # pynetdicom's sender does not take such a UID back: what it gets to hear is looked at before it does
+    monkeypatch.setattr(sender.association.dimse, "receive_primitive", lambda primitive: answered.set())
+    value = None if uid is None else uid.encode() + b"\0" * (len(uid) % 2)
+    sender.put((3, command(AffectedSOPInstanceUID=value)), (2, encode(mr())))
+    assert answered.wait(10)
+    (aside,) = node.rows("set_aside")
+    assert aside["reason"] == "its SOP Instance UID is 1.2.3.4.1, but the C-STORE request says no UID"
+    answered.clear()
+    sender.put((3, command()), (2, encode(mr())))
+    assert answered.wait(10)
+    assert len(node.rows("instances")) == 1, "the association goes on"
+
+
+def test_storing_for_long_is_not_the_peers_silence(reception, mr, monkeypatch, until):
+    node = reception()
+    sender = node.sender()
+    sender.association.network_timeout = None  # the same clock as below
+    (association,) = node.receiver._sessions
+    looked = []
+    real_look, real_keep = association.dimse.get_msg, node.inbox.keep
+    association.dimse.get_msg = lambda block=False: (looked.append(1), real_look(block))[1]
+    shifted = SimpleNamespace(now=time.time())
+
+    def keep_for_hours(*what):
+        shifted.now += 100_000
+        looked.clear()
+        until(lambda: len(looked) > 2, "the association's thread looked at its timers", 10)
+        real_keep(*what)
+
+    node.inbox.keep = keep_for_hours
+    monkeypatch.setattr("pynetdicom.timer.time", SimpleNamespace(time=lambda: shifted.now))
+    assert sender.store(mr()) == SUCCESS
+    assert sender.echo()
+
+
+def test_a_commit_that_fails_after_the_rename_is_no_success_and_nothing_is_in_the_way(reception, mr, monkeypatch):
+    node = reception()
+    sender = node.sender()
+
+    def refuse(*arguments):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(intake, "register", refuse)
+    assert sender.store(mr()) == OUT_OF_RESOURCES
+    assert node.rows("instances") == node.rows("associations") == []
+    monkeypatch.undo()
+    assert sender.store(mr(InstanceNumber=9)) == SUCCESS, "the bytes that nobody was promised are replaced"
+    (row,) = node.rows("instances")
+    assert sha256_of_dataset(node.inbox.data_dir / row["path"]) == row["sha256"]
+
+
+def test_a_mistake_of_this_software_costs_no_instance_and_no_association(reception, mr, monkeypatch):
+    node = reception()
+    sender = node.sender()
+
+    def fail(*arguments):
+        raise RuntimeError("SECRET-ID")
+
+    monkeypatch.setattr(keep, "promises_of", fail)
+    assert sender.store(mr()) == PROCESSING_FAILURE
+    (aside,) = node.rows("set_aside")
+    assert aside["reason"] == "reception failed on it: RuntimeError"
+    monkeypatch.setattr(intake, "record_aside", fail)
+    assert sender.store(mr()) == OUT_OF_RESOURCES
+    monkeypatch.undo()
+    assert sender.store(mr()) == SUCCESS
+
+
+def test_a_disk_that_went_read_only_is_answered(reception, mr, encode, monkeypatch):
+    node = reception()
+    sender = node.sender()
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(stream.os, "write", refuse)
+    monkeypatch.setattr(stream.Path, "unlink", refuse)
+    assert sender.store(mr()) == OUT_OF_RESOURCES
+    monkeypatch.setattr(stream, "free_bytes", refuse)
+    assert sender.store(mr()) == OUT_OF_RESOURCES
+    monkeypatch.undo()
+    assert sender.store(mr()) == SUCCESS
 
 
 @pytest.mark.parametrize(
@@ -280,15 +399,103 @@ def test_garbage_on_the_wire_ends_its_association_and_no_other(reception, mr, ga
     assert node.sender().echo()
 
 
-def test_a_monitors_connection_that_asks_for_nothing_takes_no_place(reception, until):
+def test_connections_that_ask_for_nothing_take_no_place_and_end_with_the_node(reception):
     node = reception(max_associations=1)
-    taken = lambda: len(node.receiver._server.active_associations)  # noqa: E731
-    for said in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x01\x00\x00\x00"):
-        with socket.create_connection(("127.0.0.1", node.receiver.port)) as connection:
-            until(taken, "the connection is noticed", 10)
-            connection.sendall(said)
-        until(lambda: not taken(), "its place is free again", 10)
-    assert node.sender().echo()
+    said = (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x01\x00\x00\x00")
+    connections = [socket.create_connection(("127.0.0.1", node.receiver.port)) for _ in said]
+    try:
+        for connection, words in zip(connections, said, strict=True):
+            connection.sendall(words)
+        assert node.sender().echo()
+        node.receiver.stop()
+        assert node.receiver._server.active_associations == []
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_connections_beyond_the_bound_are_closed_at_once(reception, monkeypatch):
+    monkeypatch.setattr(scp, "WAITING_CONNECTIONS", 1)
+    node = reception(max_associations=1)
+    connections = [socket.create_connection(("127.0.0.1", node.receiver.port), 10) for _ in range(8)]
+    ended = select.select(connections, [], [], 10)[0]
+    assert ended
+    assert all(connection.recv(1) == b"" for connection in ended)
+    for connection in connections:
+        connection.close()
+
+
+def test_a_monitor_that_connects_and_leaves_is_forgotten(reception, until):
+    node = reception()
+    with socket.create_connection(("127.0.0.1", node.receiver.port)):
+        until(lambda: node.receiver._server.active_associations, "the connection is noticed", 10)
+    until(lambda: not node.receiver._server.active_associations, "its threads are done", 10)
+
+
+def test_a_pdu_that_trickles_in_is_given_up(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(server, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    class Trickle:
+        def gettimeout(self):
+            return 60.0
+
+        def setsockopt(self, *option):
+            pass
+
+        def recv_into(self, view):
+            now[0] += 50.0  # always just before the socket's own time-out
+            return 1
+
+    wire = object.__new__(server._Wire)
+    wire.socket, wire._assoc = Trickle(), SimpleNamespace(acceptor=SimpleNamespace(maximum_length=16384))
+    with pytest.raises(TimeoutError, match="2 of 100000 bytes"):
+        wire.recv(100_000)
+
+
+def test_only_a_data_set_that_takes_long_is_activity(reception):
+    node = reception()
+    with node.database.transaction() as connection:
+        id_ = intake.open_association(connection, intake.Association("CT", "NODE", "127.0.0.1", 0.0))
+
+    class Transfers:
+        """What the watching thread sees of an association, second by second."""
+
+        is_released = True
+        dul = SimpleNamespace(is_alive=lambda: False)
+
+        def __init__(self, *arriving):
+            self._seen, self.dimse = list(arriving), SimpleNamespace(arriving=None)
+
+        def is_alive(self):
+            return bool(self._seen)
+
+        def join(self, seconds):
+            self.dimse.arriving = self._seen.pop(0)
+
+    def watched(*arriving):
+        transfers = Transfers(*arriving)
+        node.receiver._sessions[transfers] = keep.Session(None, id_)
+        node.receiver._watch(transfers)
+        return node.rows("associations")[0]["active_at"]
+
+    small = [SimpleNamespace(size_bytes=100 * n, whole=n % 2) for n in range(5)]
+    assert watched(*small) is None, "a sender that never pauses holds no series open"
+
+    stuck = SimpleNamespace(size_bytes=100, whole=False)
+    assert watched(stuck, stuck, stuck) is None
+
+    class Loop:
+        """Four gigabytes that grow whenever somebody looks."""
+
+        size_bytes, whole = property(lambda self: next(self.sizes)), False
+        sizes = itertools.count(1)
+
+    loop = Loop()
+    assert watched(loop, loop, None) == node.clock()
+    node.clock.advance(100)
+    syncing = SimpleNamespace(size_bytes=100, whole=True)
+    assert watched(syncing, syncing) == node.clock()
 
 
 def test_uids_never_become_paths(reception, mr, encode):

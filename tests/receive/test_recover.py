@@ -33,6 +33,7 @@ def _file(inbox: Inbox, dataset, uid: str | None = None) -> Path:
     dataset.file_meta.TransferSyntaxUID = SYNTAX
     dataset.file_meta.SourceApplicationEntityTitle = "CT"
     path = inbox.path_of(uid or dataset.SOPInstanceUID)
+    path.parent.mkdir(exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
     return path
 
