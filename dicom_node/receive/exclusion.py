@@ -1,27 +1,9 @@
-"""Which instances are stored and acknowledged, but never given to an algorithm.
-
-Own output is never input, whichever way it comes back: the archive may send it on, under the same UID or rewritten.
-Objects without an image have nothing to analyse.
-"""
+"""Which received instances are stored and acknowledged, but never given to an algorithm."""
 
 from __future__ import annotations
 
-from pydicom.uid import UID
-
-from dicom_node import MANUFACTURER
+from dicom_node.exclusion import reason_not_to_route
 from dicom_node.receive.header import Header
-
-NOT_IMAGES = (
-    # below 1.2.840.10008.5.1.4.1.1 (PS3.4 table B.5-1)
-    "11.",  # presentation states
-    "66.4",  # segmentation
-    "66.5",  # surface segmentation
-    "66.7",  # label map segmentation
-    "67",  # real world value mapping
-    "88.",  # structured reports, key object selection
-    "104.",  # encapsulated documents
-)
-STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 
 
 def reason_to_exclude(header: Header, made_by_job: int | None) -> str | None:
@@ -33,14 +15,5 @@ def reason_to_exclude(header: Header, made_by_job: int | None) -> str | None:
     """
     if made_by_job is not None:
         return f"own output: a result of job {made_by_job}"
-    if header.values.get("Manufacturer") == MANUFACTURER:
-        return f"own output: its Manufacturer is {MANUFACTURER}"
-    if MANUFACTURER in header.contributing_manufacturers:
-        return f"own output: {MANUFACTURER} is among its Contributing Equipment"
-    if header.sop_class_uid.startswith(STORAGE_ROOT) and _is_below(header.sop_class_uid[len(STORAGE_ROOT) :]):
-        return f"no image: {UID(header.sop_class_uid).name}"
-    return None
-
-
-def _is_below(suffix: str) -> bool:
-    return any(suffix.startswith(part) if part.endswith(".") else suffix == part for part in NOT_IMAGES)
+    manufacturer = header.values.get("Manufacturer", "")
+    return reason_not_to_route(header.sop_class_uid, manufacturer, header.contributing_manufacturers)

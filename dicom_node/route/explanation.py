@@ -17,7 +17,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One instance of a unit: its facts, or why there are none."""
+    """One instance of a unit: its facts, or why it is not judged."""
 
     uid: str
     facts: Facts | None
@@ -53,7 +53,7 @@ class RuleVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All rules of one unit. ``unreadable``: (instance or file, reason) of what could not be read."""
+    """All rules of one unit. ``unreadable``: (instance or file, reason) of what could not be read or is not routed."""
 
     kind: str
     uid: str
@@ -122,7 +122,7 @@ def _verdict(rule: Rule, candidates: Sequence[Candidate]) -> RuleVerdict:
         rule.line,
         rule.run,
         tuple(passed),
-        _most_frequent(failures, " of the instances") if candidates else ("no instance can be read",),
+        _most_frequent(failures, " of the instances") if candidates else ("none of the instances can be judged",),
         _conditions(traces),
     )
 

@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage
 
+from dicom_node import MANUFACTURER
 from dicom_node.errors import UsageError
 from dicom_node.route import explain, explanation_text, trace_text
 
@@ -75,6 +78,22 @@ def test_the_association_can_be_imagined(make, config_of):
     config = config_of("rules: [{name: a, when: {calling_ae: US1}, run: x, send_to: []}]")
     assert explain([file], config)[0].rules[0].failed == ("line 1: calling_ae equals 'US1': saw absent",)
     assert explain([file], config, calling_ae="US1")[0].matched == 1
+
+
+def test_what_reception_excludes_is_not_judged_and_says_why(make, config_of):
+    equipment = Dataset()
+    equipment.Manufacturer = MANUFACTURER
+    make("1.1", series="1", NumberOfFrames=60, SeriesDescription="CEUS", Manufacturer=MANUFACTURER)
+    make("2.1", series="2", NumberOfFrames=60, SeriesDescription="CEUS", ContributingEquipmentSequence=[equipment])
+    make("3.1", series="3", SOPClassUID=ComprehensiveSRStorage, Modality="MR")
+    folder = make("3.2", series="3", Modality="MR").parent
+    first, second, third = explain([folder], config_of(RULES))
+    assert (first.matched, second.matched, third.matched) == (0, 0, 1)
+    assert first.unreadable == (("1.1", f"never routed: own output: its Manufacturer is {MANUFACTURER}"),)
+    assert second.unreadable[0][1].endswith(f"{MANUFACTURER} is among its Contributing Equipment")
+    assert third.unreadable == (("3.1", "never routed: no image: Comprehensive SR Storage"),)
+    assert third.rules[1].instances == ("3.2",)
+    assert first.rules[0].failed == ("none of the instances can be judged",)
 
 
 def test_what_is_no_dicom_is_listed(make, config_of):
