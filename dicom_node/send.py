@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from dicom_node.deliver.scu import MOST_CONTEXTS, Remote, ScuAssociation
 from dicom_node.deliver.statuses import Fate, judge
-from dicom_node.errors import PeerError, UsageError
+from dicom_node.errors import PeerError, UnreadableInstance, UsageError
+from dicom_node.load.header import reading, text
+from dicom_node.load.instance import UID_CHARACTERS
 
 CONTEXTS_PER_ASSOCIATION = MOST_CONTEXTS - 2
 """Room for what ScuAssociation proposes besides."""
@@ -70,18 +71,18 @@ def send_paths(
         UsageError: there is nothing to send.
         PeerError: there is no association to begin with; the text says what to check.
     """
-    outgoing, left_out = _collect(paths)
-    if not outgoing:
+    outgoing, items, left_out = _collect(paths)
+    if not outgoing and not items:
         raise UsageError(f"no DICOM file among {len(left_out)} file(s): nothing to send")
     remote = Remote(host, port, called, calling)
-    items: list[SentItem] = []
+    total, broken = len(items) + len(outgoing), len(items)
     for batch in _batches(outgoing):
         rest: Sequence[_Outgoing] = batch
         while rest:
             try:
-                sent = _send_batch(remote, rest, lambda: progress(len(items) + 1, len(outgoing)), items)
+                sent = _send_batch(remote, rest, lambda: progress(len(items) + 1, total), items)
             except PeerError as error:
-                if not items:
+                if len(items) == broken:
                     raise
                 items.extend(_unsent(item, str(error)) for item in rest)
                 break
@@ -129,32 +130,42 @@ def _unsent(item: _Outgoing, reason: str) -> SentItem:
     return SentItem(str(item.path), item.sop_class_uid, item.sop_instance_uid, False, "", reason)
 
 
-def _collect(paths: Sequence[Path]) -> tuple[list[_Outgoing], tuple[str, ...]]:
-    outgoing, left_out = [], []
+def _collect(paths: Sequence[Path]) -> tuple[list[_Outgoing], list[SentItem], tuple[str, ...]]:
+    """What to send, what is DICOM but too broken to be sent, and what is something else."""
+    outgoing, broken, left_out = [], [], []
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
         for file in sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]:
-            item = _identify(file)
+            try:
+                item = _identify(file)
+            except UnreadableInstance as error:
+                broken.append(SentItem(str(file), "", "", False, "", str(error)))
+                continue
             if item is None:
                 left_out.append(str(file))
             else:
                 outgoing.append(item)
-    return outgoing, tuple(left_out)
+    return outgoing, broken, tuple(left_out)
 
 
 def _identify(path: Path) -> _Outgoing | None:
-    """What a part-10 file says of itself in its file meta information; ``None`` for anything else."""
+    """What a part-10 file says of itself in its file meta information; ``None`` for anything else.
+
+    Raises:
+        UnreadableInstance: its file meta information does not name SOP class, SOP instance and transfer syntax.
+    """
     with path.open("rb") as file:
         if file.read(132)[128:] != b"DICM":
             return None
-    try:
-        meta: FileMetaDataset = read_file_meta_info(path)
-        item = _Outgoing(
-            path, str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID), str(meta.TransferSyntaxUID)
-        )
-    except (AttributeError, EOFError, LookupError, NotImplementedError, ValueError):
-        return None
+    with reading(path):
+        meta = read_file_meta_info(path)
+    keywords = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
+    found = {keyword: text(meta, keyword) for keyword in keywords}
+    wrong = [keyword for keyword, uid in found.items() if not UID_CHARACTERS.fullmatch(uid)]
+    if wrong:
+        raise UnreadableInstance(f"{path.name}: {', '.join(wrong)} absent or no UID in its file meta information")
+    item = _Outgoing(path, *found.values())
     return None if item.sop_class_uid == MediaStorageDirectoryStorage else item
 
 

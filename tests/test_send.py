@@ -45,6 +45,22 @@ def test_folders_are_searched_and_strangers_left_out(tmp_path):
     assert told == [(1, 2), (2, 2)]
 
 
+def test_a_broken_file_is_told_and_the_others_go(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    good = save(folder / "good.dcm", "1.9.1", CAPTURE).read_bytes()
+    (folder / "meta_length.dcm").write_bytes(good[:140] + b"\xff\xff\xff\xff" + good[144:])
+    (folder / "syntax.dcm").write_bytes(good.replace(b"1.2.840.10008.1.2.1\0", b"DOE^JANE 10008.1.2.1"))
+    (folder / "cut.dcm").write_bytes(good[:150])
+    with EmbeddedArchive(tmp_path / "kept") as archive:
+        report = send_paths([folder], "127.0.0.1", archive.port, "ME", "ARCHIVE")
+        assert set(archive.kept) == {"1.9.1"}
+    broken = {Path(item.path).name: item.reason for item in report.items if not item.stored}
+    assert set(broken) >= {"syntax.dcm", "cut.dcm"}
+    assert broken["syntax.dcm"] == "syntax.dcm: TransferSyntaxUID absent or no UID in its file meta information"
+    assert report.left_out == ()
+
+
 def test_more_contexts_than_one_association_holds(tmp_path):
     """Two transfer syntaxes of each of 100 SOP classes: 200 presentation contexts, 128 fit."""
     folder = tmp_path / "in"

@@ -58,7 +58,7 @@ NATIVE_SYNTAXES = (
     "1.2.840.113619.5.2",  # GE private: implicit header, big endian pixels; never decoded, see pixels.py
 )
 _UNDEFINED = 0xFFFFFFFF
-_UID = re.compile(r"[0-9.]{1,64}")  # leading zeros in a component occur in real files and do no harm here
+UID_CHARACTERS = re.compile(r"[0-9.]{1,64}")  # leading zeros in a component occur in real files and do no harm here
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ class Instance:
 
 def describe(sop_instance_uid: str, transfer_syntax: UID | str) -> str:
     """How messages name an instance."""
-    if not _UID.fullmatch(sop_instance_uid):  # a broken one may have swallowed other parts of the header
+    if not UID_CHARACTERS.fullmatch(sop_instance_uid):  # a broken one may have swallowed other parts of the header
         sop_instance_uid = "(malformed UID)" if sop_instance_uid else "(no UID)"
-    if not _UID.fullmatch(transfer_syntax):
+    if not UID_CHARACTERS.fullmatch(transfer_syntax):
         return f"SOP instance {sop_instance_uid}, transfer syntax (malformed UID)"
     syntax = as_uid(transfer_syntax)
     name = f"{syntax} ({syntax.name})" if syntax.name != syntax else str(syntax)
@@ -201,7 +201,7 @@ def _uids(header: Dataset, path: Path, syntax: UID) -> tuple[str, str, str, str]
     }
     if not sop_class:
         raise UnreadableInstance(f"{path.name}: no DICOM object: it names no SOP class")
-    wrong = [keyword for keyword, uid in found.items() if not _UID.fullmatch(uid)]
+    wrong = [keyword for keyword, uid in found.items() if not UID_CHARACTERS.fullmatch(uid)]
     if wrong:
         raise UnreadableInstance(
             f"{describe(instance, syntax)}: {', '.join(wrong)} absent or no UID; a result could not name its source"

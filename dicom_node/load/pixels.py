@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.pixels import as_pixel_options, get_decoder
+from pydicom.pixels.decoders.base import Decoder
 
 from dicom_node.errors import StorageError, UnreadableInstance
 from dicom_node.load.deflated import ROOM_LEFT_BYTES
@@ -119,7 +120,7 @@ def _decoded(instance: Instance, options: dict[str, Any], indices: range | None)
     if indices is not None and not indices:
         return
     assert instance.pixels is not None
-    decoder = get_decoder(instance.pixel_syntax)
+    decoder = _decoder(instance)
     if not decoder.is_available:
         raise NotImplementedError(instance.pixel_syntax)
     try:
@@ -135,6 +136,13 @@ def _decoded(instance: Instance, options: dict[str, Any], indices: range | None)
         raise StorageError(f"{instance.path.name} cannot be read: {error.strerror or error}") from error
 
 
+def _decoder(instance: Instance) -> Decoder:
+    """Raises NotImplementedError where there is none for the transfer syntax."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a malformed UID, which it quotes
+        return get_decoder(instance.pixel_syntax)
+
+
 def _why(error: BaseException) -> str:
     """The decoder's own words, on one line and not at length; they speak of the stream, not of the patient."""
     return " ".join(str(error).split())[:300] or type(error).__name__
@@ -145,7 +153,7 @@ def _decode_to_scratch(instance: Instance, scratch: Path) -> ScratchFrames:
     assert image is not None
     assert instance.pixels is not None
     name = describe(instance.sop_instance_uid, instance.transfer_syntax)
-    get_decoder(instance.pixel_syntax)  # NotImplementedError before any work
+    _decoder(instance)  # NotImplementedError before any work
     check_fragments(instance.pixel_path, instance.pixels, image.frames, name)
     needed = image.rows * image.columns * image.samples * max(1, image.bits_allocated // 8) * image.frames
     free = shutil.disk_usage(scratch).free
