@@ -17,6 +17,7 @@ from highdicom.ko import KeyObjectSelectionDocument
 from highdicom.sr import Comprehensive3DSR, ComprehensiveSR, EnhancedSR
 from pydicom import config
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
@@ -194,6 +195,7 @@ class _Walk:
 
     def __init__(self, known: Mapping[str, Known], foreign_uids: frozenset[str]) -> None:
         self._known, self._foreign = known, foreign_uids
+        self._judged: set[tuple[int, str | None, bytes | None, str]] = set()
 
     def faults(self, item: Dataset, where: str, series_uid: str = "") -> Iterator[str]:
         """Faults below ``item``; ``series_uid`` is the series that a reference stands under, where one is named."""
@@ -201,7 +203,10 @@ class _Walk:
             series_uid = str(item.SeriesInstanceUID)
         if "ReferencedSOPInstanceUID" in item:
             yield from self._reference_faults(item, where, series_uid)
-        for element in item:
+        for tag in sorted(item.keys()):
+            if self._seen_before(item.get_item(tag), series_uid):
+                continue
+            element = item[tag]
             path = f"{where}{element.keyword or element.tag}"
             if element.keyword and element.VR not in dictionary_VR(element.tag).split(" or "):
                 yield f"{path} has VR {element.VR}; {dictionary_VR(element.tag)} is needed"
@@ -212,6 +217,15 @@ class _Walk:
                 yield from self._value_faults(item, element.keyword, element.VR, path)
             elif element.VR in _FLOATS and not np.isfinite(np.asarray(element.value, float)).all():
                 yield f"{path} is not a finite number"
+
+    def _seen_before(self, element: DataElement | RawDataElement, series_uid: str) -> bool:
+        """Whether the same bytes were judged in the same place: thousands of frames repeat most of theirs."""
+        if not isinstance(element, RawDataElement):
+            return False
+        key = (element.tag, element.VR, element.value, series_uid)
+        seen = key in self._judged
+        self._judged.add(key)
+        return seen
 
     def _value_faults(self, item: Dataset, keyword: str, vr: str, path: str) -> Iterator[str]:
         if keyword in IDENTIFIERS:
