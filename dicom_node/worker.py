@@ -25,7 +25,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -35,7 +34,7 @@ from pydicom import dcmread
 
 from dicom_node.algorithm import Algorithm
 from dicom_node.database import Database
-from dicom_node.encode import REPORT_ROLE, EncodeJob, ObjectRef, prepare
+from dicom_node.encode import REPORT_ROLE, EncodeJob, ObjectRef, local_moment, prepare
 from dicom_node.errors import InvalidResult, JobInterrupted, StorageError, UnreadableInstance
 from dicom_node.failure import reason
 from dicom_node.intake import SetAside, record_aside
@@ -214,7 +213,7 @@ class Worker:
         options = self._catalogue.canonical_options(job.work.algorithm, job.work.options)
         algorithm = self._algorithms.get(job.work.algorithm, options)
         encode_job = EncodeJob(
-            content_time=datetime.fromtimestamp(job.created_at, UTC),
+            content_time=local_moment(job.created_at),
             namespace=self._settings.namespace,
             options=options,
             predecessor=self._predecessor(job),

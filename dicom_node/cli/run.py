@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Run ALGORITHM on DICOM files or folders: result DICOM, result.json, tables and PNG previews in --out."""
-    from dicom_node.encode import DEFAULT_NAMESPACE, EncodeJob
+    from dicom_node.encode import DEFAULT_NAMESPACE, EncodeJob, local_moment
     from dicom_node.plugins import Catalogue
     from dicom_node.run import analyse, dicom_files
 
@@ -71,7 +71,7 @@ def run(
     options = {**options, **parse_options(pairs)}
     ready = catalogue.create(algorithm, options)
     options = catalogue.canonical_options(algorithm, options)  # as the node does: the same work, the same UIDs
-    job = EncodeJob(content_time=datetime.now(UTC), namespace=namespace, options=options)
+    job = EncodeJob(content_time=local_moment(time.time()), namespace=namespace, options=options)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="dicom-node-") as scratch, _bar() as bar:
         task = bar.add_task(algorithm, total=1.0)

@@ -25,7 +25,7 @@ from dicom_node.encode import iod
 from dicom_node.encode.check import Expectation, check_objects
 from dicom_node.encode.fallback import Adapted, adapt_to_peer
 from dicom_node.encode.header import Context, all_statements
-from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef
+from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef, local_moment
 from dicom_node.encode.key_objects import encode_key_frames
 from dicom_node.encode.multiframe_us import encode_derived
 from dicom_node.encode.report import REPORT_SOP_CLASS, encode_report
@@ -46,6 +46,7 @@ __all__ = [
     "ObjectRef",
     "adapt_to_peer",
     "encode_result",
+    "local_moment",
     "prepare",
     "statements_of",
 ]

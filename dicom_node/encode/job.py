@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,15 @@ class ObjectRef:
     series_uid: str
     sop_class_uid: str
     sop_instance_uid: str
+
+
+def local_moment(timestamp_s: float) -> datetime:
+    """A POSIX time on this machine's clock, for ``content_time``.
+
+    DICOM's dates and times are local ones; where the source does not tell its offset from UTC, those of a node that
+    told UTC would stand hours beside the study's.
+    """
+    return datetime.fromtimestamp(timestamp_s, UTC).astimezone()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydicom import dcmread
 from pydicom.config import disable_value_validation
 
 from dicom_node import codes
-from dicom_node.encode import encode_result
+from dicom_node.encode import encode_result, local_moment
 from dicom_node.result import AnalysisResult, Region, Segment, Shape
 from dicom_node.series import ArrayPixels, FrameRef
 
@@ -88,6 +89,17 @@ def test_times_are_told_on_the_clock_of_the_source(us_clip, info, job, tmp_path,
         assert (header.ContentDate, header.ContentTime) == ("20260301", "070005")
         assert header.TimezoneOffsetFromUTC == "-0430"
         assert header.ContributingEquipmentSequence[1].ContributionDateTime == "20260301070005-0430"
+
+
+def test_a_moment_is_told_on_the_clock_of_the_machine(monkeypatch):
+    """1 March 2026, 11:30:05 UTC is 20:30:05 in Tokyo."""
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            assert local_moment(1772364605).isoformat() == "2026-03-01T20:30:05+09:00"
+    finally:
+        time.tzset()
 
 
 @pytest.fixture
