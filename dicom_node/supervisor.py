@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 CANCEL_GRACE_S = 3.0
-"""How long an algorithm may take to notice that its job was cancelled; then its worker is killed."""
 SHORT_LIFE_S = 5.0
 LONGEST_PAUSE_S = 30.0
 """Workers that die young, without a job, come back after pauses that double up to this."""
@@ -114,12 +113,20 @@ class Supervisor:
 
     Args:
         on_change: called, from the supervisor's thread, after jobs have changed (to nudge deliveries).
+        cancel_grace_s: how long an algorithm may take to notice that its job was cancelled; then its worker is killed.
     """
 
-    def __init__(self, config: NodeConfig, queue: Queue, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        config: NodeConfig,
+        queue: Queue,
+        on_change: Callable[[], None] = lambda: None,
+        cancel_grace_s: float = CANCEL_GRACE_S,
+    ) -> None:
         self._config = config
         self._queue = queue
         self._on_change = on_change
+        self._cancel_grace_s = cancel_grace_s
         self._workers: list[WorkerProcess] = []
         self._number = 0
         self._young_deaths = 0
@@ -223,7 +230,7 @@ class Supervisor:
         took_s = now - worker.job_since
         if took_s > work.time_limit_s:
             return Verdict(f"took {took_s:.1f} s; the limit of rule {work.rule!r} is {work.time_limit_s:g} s", claim)
-        if worker.cancel_since is not None and now - worker.cancel_since > CANCEL_GRACE_S:
+        if worker.cancel_since is not None and now - worker.cancel_since > self._cancel_grace_s:
             return Verdict("was cancelled", claim)
         used_mib = worker.memory.bytes(now) / MIB
         if used_mib > work.memory_limit_mib:
