@@ -127,13 +127,14 @@ class Inbox:
         with _refusals(temporary):
             temporary.unlink(missing_ok=True)
 
-    def kept_files(self) -> Iterator[Path]:
-        """Every file of the inbox, in no particular order."""
+    def kept_files(self) -> Iterator[tuple[str, int]]:
+        """Relative path and size of every file of the inbox, in no particular order. There may be millions."""
         for folder in sorted(self._inbox.iterdir()):
+            prefix = self.relative(folder)
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name.endswith(".dcm") and entry.is_file(follow_symlinks=False):
-                        yield Path(entry.path)
+                        yield f"{prefix}/{entry.name}", entry.stat(follow_symlinks=False).st_size
 
 
 class Outbox:

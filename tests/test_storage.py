@@ -107,7 +107,7 @@ def test_kept_files_are_all_of_the_inbox(tmp_path):
     inbox = Inbox(tmp_path)
     for number in range(20):
         inbox.keep(_arrive(inbox), f"1.2.{number}")
-    assert set(inbox.kept_files()) == {inbox.path_of(f"1.2.{number}") for number in range(20)}
+    assert set(inbox.kept_files()) == {(inbox.relative(inbox.path_of(f"1.2.{number}")), 5) for number in range(20)}
 
 
 def test_results_of_a_job_appear_whole_and_replace_an_interrupted_claim(tmp_path):

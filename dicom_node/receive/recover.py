@@ -4,7 +4,9 @@
 - Associations that were open are lost.
 - A file of the inbox without a row (the node stopped between rename and commit) was not acknowledged either, but it is
   whole: it is taken in, so that nothing that reached the disk is lost. If its sender sends it again, it is known.
-- A row whose file is gone or has another size is reported: somebody else's hand, or a failing disk.
+- A row whose file is gone or has another size is reported: somebody else's hand, or a failing disk. When its sender
+  sends it again, it is whole again.
+- A file that the disk does not give back is reported and left: one bad sector does not keep the node from starting.
 """
 
 from __future__ import annotations
@@ -50,14 +52,18 @@ def recover(database: Database, inbox: Inbox, now: float) -> Recovery:
     sizes = {row["path"]: row["size_bytes"] for row in database.query("SELECT path, size_bytes FROM instances")}
     present: dict[str, int] = {}
     adopted, aside = [], []
-    for path in inbox.kept_files():
-        relative = inbox.relative(path)
+    for relative, size_bytes in inbox.kept_files():
         if relative in sizes:
-            present[relative] = path.stat().st_size
-        elif uid := _adopt(database, inbox, path, now):
-            adopted.append(uid)
-        else:
-            aside.append(relative)
+            present[relative] = size_bytes
+            continue
+        try:
+            uid = _adopt(database, inbox, inbox.data_dir / relative, now)
+            if uid is None:
+                aside.append(relative)
+            else:
+                adopted.append(uid)
+        except OSError as error:
+            log.error("a file of the inbox cannot be read: %s", error.strerror, extra={"path": relative})
     missing = _uids_of(database, [path for path in sizes if path not in present])
     damaged = _uids_of(database, [path for path, size in present.items() if sizes[path] != size])
     recovery = Recovery(tuple(adopted), tuple(aside), missing, damaged)

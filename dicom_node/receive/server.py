@@ -117,6 +117,8 @@ class _Handler(RequestHandler):
         try:
             self.server.watch(association)
         finally:
+            if association.dul.is_alive():
+                association.dul.join()  # it may still be storing
             provider.discard_unfinished()
             self.request.close()  # pynetdicom leaves it open where the peer was gone first
 

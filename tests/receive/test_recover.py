@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import subprocess
@@ -15,6 +16,8 @@ from pydicom.dataset import FileMetaDataset
 
 from dicom_node import intake
 from dicom_node.database import Database
+from dicom_node.errors import StorageError
+from dicom_node.receive import recover as recover_module
 from dicom_node.receive.recover import recover
 from dicom_node.storage import Inbox, sha256_of_dataset
 
@@ -89,6 +92,30 @@ def test_missing_and_damaged_files_are_reported_and_incoming_is_emptied(place, m
     assert list(inbox.incoming.iterdir()) == []
     (association,) = database.query("SELECT * FROM associations")
     assert (association["closed_how"], association["closed_at"]) == ("lost", 60.0)
+
+
+def test_a_file_that_cannot_be_read_is_told_and_keeps_nothing_else_from_being_taken_in(place, mr, caplog, monkeypatch):
+    database, inbox = place
+    bad, good = _file(inbox, mr(1)), _file(inbox, mr(2))
+    real = recover_module.sha256_of_dataset
+
+    def failing_disk(path):
+        if path == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr(recover_module, "sha256_of_dataset", failing_disk)
+    assert recover(database, inbox, 50.0).adopted == ("1.2.3.4.2",)
+    assert "a file of the inbox cannot be read: Input/output error" in caplog.text
+    assert bad.exists()
+    assert good.exists()
+
+
+def test_what_cannot_be_removed_from_incoming_is_a_storage_error(place):
+    database, inbox = place
+    (inbox.incoming / "folder").mkdir()
+    with pytest.raises(StorageError, match="folder could not be"):
+        recover(database, inbox, 50.0)
 
 
 NODE = """
