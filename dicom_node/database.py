@@ -48,8 +48,9 @@ MIGRATIONS: tuple[str, ...] = (
         excluded            TEXT,               -- why it is never routed (own output, no image ...); NULL = routed
         expected            TEXT                -- JSON of intake.Promise: how many the header promises, or NULL
     );
-    CREATE INDEX instances_by_series ON instances(series_uid);
-    CREATE INDEX instances_by_study ON instances(study_uid);
+    -- they hold what assembly asks five times a second, so that it reads no row of a series of many thousands
+    CREATE INDEX instances_by_series ON instances(series_uid, excluded, expected, association_id);
+    CREATE INDEX instances_by_study ON instances(study_uid, excluded, series_uid, association_id);
     CREATE INDEX instances_by_association ON instances(association_id);
 
     -- what was kept but cannot be used: never lost, always listed
