@@ -57,7 +57,7 @@ def encode_map(scalar_map: ScalarMap, context: Context, place: Place, folder: Pa
     """A 16-bit grey image; stored value x Rescale Slope is the quantity in its unit.
 
     Whole numbers up to 65535 are stored as they are; anything else is scaled to use all 16 bits, so the rounding
-    error is at most half of Rescale Slope.
+    error is at most half of Rescale Slope. A viewer that rounds after the rescale (DCMTK does) shows whole units only.
     """
     stored, slope = _to_16_bit(scalar_map.values)
     rows, columns = stored.shape
