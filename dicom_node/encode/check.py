@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -37,12 +38,14 @@ from dicom_node.encode.reader import read_without_pixels
 from dicom_node.encode.source import PATIENT, STUDY, Sources
 from dicom_node.errors import InvalidResult
 
+# They may make the data set their own, which is quicker than copying a report: nobody looks at it after them
 _READERS = {
-    str(Comprehensive3DSRStorage): Comprehensive3DSR,
-    str(ComprehensiveSRStorage): ComprehensiveSR,
-    str(EnhancedSRStorage): EnhancedSR,
-    str(KeyObjectSelectionDocumentStorage): KeyObjectSelectionDocument,
+    str(Comprehensive3DSRStorage): partial(Comprehensive3DSR.from_dataset, copy=False),
+    str(ComprehensiveSRStorage): partial(ComprehensiveSR.from_dataset, copy=False),
+    str(EnhancedSRStorage): partial(EnhancedSR.from_dataset, copy=False),
+    str(KeyObjectSelectionDocumentStorage): KeyObjectSelectionDocument.from_dataset,
 }
+_REFERENCED_INSTANCE = b"\x08\x00\x55\x11"  # (0008,1155), little endian
 _FLOATS = frozenset({"FD", "FL", "OD", "OF"})
 _MEASUREMENT_GROUP = "125007"
 _TRACKING_UID = "112040"
@@ -185,9 +188,15 @@ def _references(items: Iterable[Dataset]) -> Iterator[str]:
     for item in items:
         if "ReferencedSOPInstanceUID" in item:
             yield str(item.ReferencedSOPInstanceUID)
-        for element in item:
-            if element.VR == "SQ":
-                yield from _references(element.value)
+        for tag in sorted(item.keys()):
+            element = item.get_item(tag)
+            if element.VR == "SQ" and not _is_without_reference(element):
+                yield from _references(item[tag].value)
+
+
+def _is_without_reference(element: DataElement | RawDataElement) -> bool:
+    """A sequence not decoded yet, whose bytes nowhere hold the tag (0008,1155): codes, most of all."""
+    return isinstance(element, RawDataElement) and _REFERENCED_INSTANCE not in (element.value or b"")
 
 
 class _Walk:
@@ -257,13 +266,13 @@ def _content_faults(dataset: Dataset) -> Iterator[str]:
     reader = _READERS.get(str(dataset.SOPClassUID))
     if reader is None:
         return
-    reader.from_dataset(dataset)
     for group in _groups(dataset):
         names = {_name(item) for item in group.ContentSequence}
         if _TRACKING_UID not in names:
             yield "a measurement group has no Tracking Unique Identifier"
         if not any(_has_coordinates(item) for item in group.ContentSequence):
             yield "a measurement group has no spatial coordinates: OHIF would not load the report"
+    reader(dataset)
 
 
 def _groups(item: Dataset) -> Iterator[Dataset]:
