@@ -125,7 +125,7 @@ def route_unit(uid: str, config_path: Path) -> None:
     last = max((job.id for job in queue.list(limit=1)), default=0)
     router = Router(database, config, queue, Inbox(config.node.data_dir))
     matched = router.route_again(unit["kind"], unit["uid"], time.time())
-    put = sorted(job.id for job in queue.list("analyse") if job.id > last)
+    put = sorted(job.id for job in queue.list() if job.id > last)
     told = f"new: job {', '.join(map(str, put))}" if put else "no new job"
     click.echo(f"{unit['kind']} {short_uid(unit['uid'])}: {matched} of {len(config.rules)} rules matched, {told}")
 

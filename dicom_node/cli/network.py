@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,8 +11,11 @@ import click
 from rich.progress import Progress
 
 from dicom_node.cli.options import json_option
+from dicom_node.cli.signals import Signals
 from dicom_node.cli.tables import progress_console, show_json, show_table
 from dicom_node.errors import PeerError, UsageError
+
+LOOK_S = 0.2
 
 
 def parse_destination(to: str) -> tuple[str, int]:
@@ -59,9 +62,8 @@ def archive(folder: Path, port: int, bind: str, ae_title: str) -> None:
     """A small archive for trials: C-STORE into a folder, C-FIND, C-ECHO. Not for patients' images."""
     from dicom_node.archive import EmbeddedArchive
 
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    signals = Signals(signal.SIGTERM, signal.SIGINT)
     with EmbeddedArchive(folder, ae_title=ae_title, bind=bind, port=port):
         click.echo(f"{ae_title} listens on {bind}:{port} and keeps in {folder}; Ctrl-C stops it")
-        stopping.wait()
+        while not signals.stop_asked():
+            time.sleep(LOOK_S)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
 from pathlib import Path
 
 import click
 
 from dicom_node.cli.logs import configure_logging
 from dicom_node.cli.options import config_option
+from dicom_node.cli.signals import Signals
 
 LOOK_S = 0.2
 
@@ -20,10 +21,8 @@ LOOK_S = 0.2
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING"], case_sensitive=False), default="INFO")
 def serve(config_path: Path, log_format: str, log_level: str) -> None:
     """Receive, route, analyse and deliver until stopped (SIGTERM). SIGHUP reads the configuration again."""
-    stopping, reloading = threading.Event(), threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    signal.signal(signal.SIGHUP, lambda *_: reloading.set())  # before the slow imports: unhandled, it ends a process
+    # before the slow imports: unhandled, SIGHUP ends a process
+    signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
     from dicom_node.config import load_config
     from dicom_node.node import Node
@@ -34,9 +33,9 @@ def serve(config_path: Path, log_format: str, log_level: str) -> None:
     node = Node(load_config(config_path, catalogue), catalogue)
     node.start()
     try:
-        while not stopping.wait(LOOK_S):
-            if reloading.is_set():
-                reloading.clear()
+        while not signals.stop_asked():
+            if signals.take(signal.SIGHUP):
                 node.reload()
+            time.sleep(LOOK_S)
     finally:
         node.stop()
