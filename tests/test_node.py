@@ -340,7 +340,7 @@ def test_sighup_takes_a_good_file_and_leaves_everything_after_a_bad_one_sigterm_
         assert "this setting takes effect at the next start: data_dir" in _messages(log)
         site.send(picture(site.folder / "in", 5, 1, "something else"))
         job = site.delivered(5)
-            assert (job.work.rule, job.work.options["factor"]) == ("came by reload", 3)
+        assert (job.work.rule, job.work.options["factor"]) == ("came by reload", 3)
         assert site.jobs_of(4) == []  # routed by the rules of its time
         assert not (site.folder / "elsewhere").exists()
 
