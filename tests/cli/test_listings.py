@@ -154,7 +154,7 @@ def test_inbox_route_tries_the_rules_of_today(call, read, copy):
     assert (routed.code, routed.err) == (0, "")
     (job,) = read("jobs", "list", "--state", "waiting", "--kind", "analyse", "--config", copy)
     assert routed.out == f"series …4242000004.1: 1 of 4 rules matched, new: job {job['id']}\n"
-    assert (job["work"]["rule"], job["work"]["options"]) == ("a rule of today", {"factor": 4})
+    assert (job["work"]["rule"], job["work"]["options"]["factor"]) == ("a rule of today", 4)
     assert call("inbox", "route", "4242000004.1", "--config", copy).out.endswith("matched, no new job\n")
     assert read("inbox", "list", "--unmatched", "--config", copy) == []
     assert call("inbox", "route", "77", "--config", copy).code == 2
