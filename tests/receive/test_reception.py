@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import itertools
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -344,6 +346,42 @@ def test_a_commit_that_fails_after_the_rename_is_no_success_and_nothing_is_in_th
     assert node.rows("instances") == node.rows("associations") == []
     monkeypatch.undo()
     assert sender.store(mr(InstanceNumber=9)) == SUCCESS, "the bytes that nobody was promised are replaced"
+    (row,) = node.rows("instances")
+    assert sha256_of_dataset(node.inbox.data_dir / row["path"]) == row["sha256"]
+
+
+def test_the_row_comes_after_the_file_is_safe_and_the_answer_after_the_row(reception, mr):
+    node = reception()
+    seen = []
+    real = node.inbox.keep
+
+    def keep_and_look(temporary, uid):
+        real(temporary, uid)
+        seen.append((node.inbox.path_of(uid).exists(), node.rows("instances"), node.rows("units")))
+
+    node.inbox.keep = keep_and_look
+    assert node.sender().store(mr()) == SUCCESS
+    assert len(node.rows("instances")) == 1
+    assert seen == [(True, [], [])]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_one_uid_on_two_associations_at_once_is_kept_once(reception, mr, same):
+    node = reception()
+    first, second = node.sender(), node.sender()
+    both_in = threading.Barrier(2)
+    real = node.inbox.keep
+
+    def keep_when_both_would(temporary, uid):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_in.wait(0.3)  # in vain: one UID is decided upon by one thread at a time
+        real(temporary, uid)
+
+    node.inbox.keep = keep_when_both_would
+    with ThreadPoolExecutor(2) as pool:
+        other = pool.submit(second.store, mr(InstanceNumber=1 if same else 9))
+        statuses = sorted([first.store(mr()), other.result()])
+    assert statuses == [SUCCESS, SUCCESS if same else DUPLICATE]
     (row,) = node.rows("instances")
     assert sha256_of_dataset(node.inbox.data_dir / row["path"]) == row["sha256"]
 
