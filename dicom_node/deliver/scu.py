@@ -144,7 +144,10 @@ class ScuAssociation:
         refusal = _connection_fault(self._remote)
         if refusal:
             return f"no connection to {self._remote}: {refusal}; check host and port, and that the peer is running"
-        return f"{self._remote} accepts connections but aborted the association: check that the port is a DICOM port"
+        return (
+            f"{self._remote} accepts connections but aborted the association: check that the port is a DICOM port, that "
+            f"the called AE title is its own and that the calling AE title {self._remote.calling_ae} is known there"
+        )
 
 
 def _connection_fault(remote: Remote) -> str:

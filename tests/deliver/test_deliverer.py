@@ -441,6 +441,6 @@ def test_a_rejected_association_names_the_ae_titles_to_check(world, orthanc):
     (job,) = world.results(SC)
     assert world.deliverer().deliver_once("orthanc")
     error = world.queue.get(job.id).error
-    assert "rejected the association" in error
+    assert "rejected the association" in error or "aborted the association" in error  # Orthanc hangs up after it
     assert "called AE title" in error
     assert "ME" in error
