@@ -145,7 +145,7 @@ class ScuAssociation:
         if refusal:
             return f"no connection to {self._remote}: {refusal}; check host and port, and that the peer is running"
         return (
-            f"{self._remote} accepts connections but aborted the association: check that the port is a DICOM port, that "
+            f"{self._remote} accepts connections but aborted the association: check the port, that "
             f"the called AE title is its own and that the calling AE title {self._remote.calling_ae} is known there"
         )
 
