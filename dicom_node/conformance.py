@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pydicom.uid import UID
-from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
+from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, sop_class
 
 from dicom_node import IMPLEMENTATION_CLASS_UID
 from dicom_node.config import NodeSettings, Peer
@@ -54,7 +54,7 @@ def _overview() -> Iterator[str]:
     yield "| SCU | Storage | results to the peers that a rule names |"
     yield "| SCU | Query/Retrieve, Study Root FIND | before an object whose delivery is in doubt is sent again |"
     yield ""
-    yield f"Implementation Class UID `{IMPLEMENTATION_CLASS_UID}`, Implementation Version Name "
+    yield f"Implementation Class UID `{IMPLEMENTATION_CLASS_UID}`, Implementation Version Name"
     yield f"`{IMPLEMENTATION_VERSION_NAME}`."
     yield ""
 
@@ -63,9 +63,9 @@ def _storage_scp() -> Iterator[str]:
     settings = NodeSettings()
     yield "## Storage and Verification SCP"
     yield ""
-    yield f"Defaults of `routing.yaml`: AE title {settings.ae_title}, port {settings.port}, at most "
-    yield f"{settings.max_associations} associations, maximum PDU {settings.max_pdu} bytes, time limits "
-    yield f"{settings.timeouts.acse_s:g} s (ACSE), {settings.timeouts.dimse_s:g} s (DIMSE), "
+    yield f"Defaults of `routing.yaml`: AE title {settings.ae_title}, port {settings.port}, at most"
+    yield f"{settings.max_associations} associations, maximum PDU {settings.max_pdu} bytes, time limits"
+    yield f"{settings.timeouts.acse_s:g} s (ACSE), {settings.timeouts.dimse_s:g} s (DIMSE),"
     yield f"{settings.timeouts.network_s:g} s (silence). Calling and called AE titles and networks can be restricted."
     yield ""
     yield "Of a proposed context the first transfer syntax in the peer's order that is known is accepted. Objects are"
@@ -117,7 +117,9 @@ def _storage_classes() -> list[str]:
 
 
 def _name(uid: str) -> str:
-    return UID(uid).name
+    """As pydicom's registry has it; pynetdicom knows some that are newer, by keyword."""
+    name = UID(uid).name
+    return next((word for word, known in vars(sop_class).items() if known == uid), name) if name == uid else name
 
 
 def _table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -15,9 +15,11 @@ from dicom_node import MANUFACTURER
 NOT_IMAGES = (
     # below 1.2.840.10008.5.1.4.1.1 (PS3.4 table B.5-1)
     "11.",  # presentation states
+    "9.100.",  # presentation states of waveforms
     "66.4",  # segmentation
     "66.5",  # surface segmentation
     "66.7",  # label map segmentation
+    "66.8",  # height map segmentation
     "67",  # real world value mapping
     "88.",  # structured reports, key object selection
     "104.",  # encapsulated documents
