@@ -1,9 +1,10 @@
 """C-STORE throughput of reception, as ratios to DCMTK's storescp and to Orthanc in the same run.
 
-The sender is DCMTK's storescu on loopback, one association, TCP_NODELAY=1 (without it every instance waits 40 ms for a
-delayed acknowledgement). They do not promise the same: storescp +B writes without any sync, Orthanc runs with its own
-defaults; dicom-node syncs file and folder and commits with synchronous=FULL before each answer. So the limit of that
-promise on this disk is measured too: the same syncs and commit for the same bytes, without a network.
+The sender is DCMTK's storescu on loopback, over one association and over four at once, TCP_NODELAY=1 (without it every
+instance may wait 40 ms for a delayed acknowledgement). They do not promise the same: storescp +B writes without any
+sync, Orthanc runs with its own defaults; dicom-node syncs file and folder and commits with synchronous=FULL before each
+answer. So the limit of that promise on this disk is measured too: the same syncs and commit for the same bytes, without
+a network.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from dicom_node.storage import Inbox
 INSTANCES = 200
 ROWS, COLUMNS = 512, 512  # 16 bit: 512 KiB
 ROUNDS = 3
+PARTS = 4  # folders of a series: one association each where four send at once
 MAX_PDU = 131072
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
 NODE = """
@@ -46,8 +48,9 @@ time.sleep(3600)
 
 
 def make_series(folder: Path, round_number: int) -> None:
-    """INSTANCES single-frame MR images of 512 KiB with random pixels."""
-    folder.mkdir()
+    """INSTANCES single-frame MR images of 512 KiB with random pixels, in PARTS folders."""
+    for part in range(PARTS):
+        (folder / f"{part}").mkdir(parents=True)
     for number in range(INSTANCES):
         dataset = Dataset()
         dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
@@ -61,7 +64,7 @@ def make_series(folder: Path, round_number: int) -> None:
         dataset.PixelData = os.urandom(ROWS * COLUMNS * 2)
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
+        dataset.save_as(folder / f"{number % PARTS}" / f"{number:04d}.dcm", enforce_file_format=True)
 
 
 def free_port() -> int:
@@ -113,11 +116,13 @@ def running(command: Callable[[Path, int], list[str]], place: Path) -> Iterator[
             server.wait()
 
 
-def send(series: Path, target: list[str]) -> float:
-    """Instances per second."""
+def send(folders: list[Path], target: list[str]) -> float:
+    """Instances per second of a series, with one association for each of its folders that is named."""
     start = time.perf_counter()
-    arguments = ["/usr/bin/storescu", "+sd", "-pdu", str(MAX_PDU), *target, str(series)]
-    subprocess.run(arguments, check=True, env=ENVIRONMENT)
+    arguments = ["/usr/bin/storescu", "+sd", "+r", "-pdu", str(MAX_PDU), *target]
+    senders = [subprocess.Popen([*arguments, str(folder)], env=ENVIRONMENT) for folder in folders]
+    if any(sender.wait() for sender in senders):
+        raise SystemExit("storescu failed")
     return INSTANCES / (time.perf_counter() - start)
 
 
@@ -128,7 +133,7 @@ def sync_limit(series: Path, place: Path) -> float:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("CREATE TABLE instances (uid TEXT PRIMARY KEY, path TEXT)")
-    files = [path.read_bytes() for path in sorted(series.iterdir())]
+    files = [path.read_bytes() for path in sorted(series.rglob("*.dcm"))]
     start = time.perf_counter()
     for number, data in enumerate(files):
         temporary = inbox.incoming / f"{number}"
@@ -147,25 +152,30 @@ def main() -> None:
             return
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        series = [place / f"series{number}" for number in range(ROUNDS)]
-        for number, folder in enumerate(series, start=1):
+        alone, together = ([place / f"{kind}{number}" for number in range(ROUNDS)] for kind in ("alone", "together"))
+        for number, folder in enumerate(alone + together, start=1):
             make_series(folder, number)
         servers = [("dicom-node, synced", node), ("storescp +B, not synced", storescp)]
         if shutil.which("Orthanc") or Path("/usr/sbin/Orthanc").exists():
             servers.append(("Orthanc", orthanc))
         speeds: dict[str, float] = {}
+        of_four: dict[str, float] = {}
         with ExitStack() as stack:
             targets = {words: stack.enter_context(running(make, place / make.__name__)) for words, make in servers}
-            for number, folder in enumerate(series):  # in turn, so that another load on the machine meets all of them
+            for number in range(ROUNDS):  # in turn, so that another load on the machine meets all of them
+                parts = sorted(together[number].iterdir())
                 for words, target in targets.items():
-                    speeds[words] = max(speeds.get(words, 0.0), send(folder, target))
-                limit = sync_limit(folder, place / f"limit{number}")
+                    speeds[words] = max(speeds.get(words, 0.0), send([alone[number]], target))
+                    of_four[words] = max(of_four.get(words, 0.0), send(parts, target))
+                limit = sync_limit(alone[number], place / f"limit{number}")
                 speeds["the syncs and the commit alone"] = max(speeds.get("the syncs and the commit alone", 0.0), limit)
     ours = speeds["dicom-node, synced"]
-    print(f"{INSTANCES} instances of {ROWS * COLUMNS * 2 // 1024} KiB, one association, best of {ROUNDS}")
-    print(f"{'':32}{'per s':>8}{'MiB/s':>8}{'dicom-node / it':>18}")
+    print(f"{INSTANCES} instances of {ROWS * COLUMNS * 2 // 1024} KiB, best of {ROUNDS}, instances per second")
+    print(f"{'':32}{'1 association':>14}{'4 at once':>11}{'MiB/s (1)':>11}{'dicom-node / it (1)':>21}")
     for words, speed in speeds.items():
-        print(f"{words:32}{speed:8.1f}{speed * ROWS * COLUMNS * 2 / 2**20:8.1f}{ours / speed:18.2f}")
+        at_once = f"{of_four[words]:.1f}" if words in of_four else ""
+        mib = speed * ROWS * COLUMNS * 2 / 2**20
+        print(f"{words:32}{speed:14.1f}{at_once:>11}{mib:11.1f}{ours / speed:21.2f}")
 
 
 if __name__ == "__main__":
