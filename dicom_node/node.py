@@ -154,7 +154,8 @@ class Node:
         self._receiver.start()
         self._supervisor.start()
         self._match_delivery_threads()
-        every = {"seconds": TICK_S, "max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+        # one thread ticks; a second tick may wait for it, so that what happens during one is seen at once
+        every = {"seconds": TICK_S, "max_instances": 2, "coalesce": True, "misfire_grace_time": None}
         self._scheduler.add_job(self.tick, "interval", id=TICK, **every)
         self._scheduler.start()
         log.info(

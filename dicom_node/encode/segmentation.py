@@ -35,7 +35,7 @@ from dicom_node.encode.header import (
 from dicom_node.encode.items import concept, fit, frames_by_instance, reference, sentence
 from dicom_node.encode.job import EncodedObject
 from dicom_node.encode.source import Sources, planes_of_frames
-from dicom_node.encode.writer import FRAMES_AT_ONCE, FrameItems, write_object
+from dicom_node.encode.writer import FRAMES_AT_ONCE, FrameItems, encoded_code_sequence, write_object
 from dicom_node.errors import InvalidResult
 from dicom_node.result import Segment
 from dicom_node.series import FrameRef, Plane, Spacing
@@ -214,10 +214,10 @@ def _derivation(ref: FrameRef, sources: Sources) -> Dataset:
     instance = sources.instances[ref.sop_instance_uid]
     numbered = ref.frame_number is not None and instance.frames is not None
     image = reference(instance.sop_class_uid, instance.sop_instance_uid, [ref.frame_number] if numbered else ())
-    image.PurposeOfReferenceCodeSequence = [concept(SOURCE_FOR_PROCESSING)]
+    image.add(encoded_code_sequence("PurposeOfReferenceCodeSequence", SOURCE_FOR_PROCESSING))
     image.SpatialLocationsPreserved = "YES"
     derivation = Dataset()
-    derivation.DerivationCodeSequence = [concept(SEGMENTATION_DERIVATION)]
+    derivation.add(encoded_code_sequence("DerivationCodeSequence", SEGMENTATION_DERIVATION))
     derivation.SourceImageSequence = [image]
     return derivation
 

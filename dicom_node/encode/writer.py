@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmwrite
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node import IMPLEMENTATION_CLASS_UID, __version__
-from dicom_node.encode.items import declare_local_codes, fit
+from dicom_node.codes import Code
+from dicom_node.encode.items import concept, declare_local_codes, fit
 from dicom_node.encode.job import EncodedObject
 from dicom_node.errors import InvalidResult
 from dicom_node.series import PixelSource
@@ -35,17 +39,39 @@ class FrameItems:
 
     def append(self, item: Dataset) -> None:
         """Adds the item of the next frame."""
-        buffer = DicomBytesIO()
-        buffer.is_little_endian, buffer.is_implicit_VR = True, False
-        write_dataset(buffer, item)
-        body = buffer.getvalue()
-        self._encoded += struct.pack("<HHL", 0xFFFE, 0xE000, len(body)) + body
+        self._encoded += _encoded_item(item)
 
     def write(self, file: BinaryIO) -> None:
         """The element, in Explicit VR Little Endian."""
         file.write(struct.pack("<HH2sHL", 0x5200, 0x9230, b"SQ", 0, _UNDEFINED_LENGTH))
         file.write(self._encoded)
         file.write(struct.pack("<HHL", 0xFFFE, 0xE0DD, 0))
+
+
+@lru_cache(maxsize=64)
+def encoded_code_sequence(keyword: str, code: Code) -> RawDataElement:
+    """A code sequence that is encoded once and put into every frame's item."""
+    body = _encoded_item(concept(code))
+    return RawDataElement(Tag(keyword), "SQ", len(body), body, 0, False, True)
+
+
+def _encoded_item(item: Dataset) -> bytes:
+    """A sequence item in Explicit VR Little Endian, of a defined length (PS3.5 7.5.1)."""
+    _declare_encoding(item)
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_dataset(buffer, item)
+    body = buffer.getvalue()
+    return struct.pack("<HHL", 0xFFFE, 0xE000, len(body)) + body
+
+
+def _declare_encoding(item: Dataset) -> None:
+    """Says that no VR is ambiguous here: pydicom would look for one at every level, and decode what is encoded."""
+    item.set_original_encoding(False, True, item.original_character_set)
+    for element in item.elements():
+        if element.VR == "SQ" and not isinstance(element, RawDataElement):
+            for child in element.value:
+                _declare_encoding(child)
 
 
 def write_object(
