@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmwrite
+from pydicom.charset import default_encoding
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
@@ -67,7 +68,7 @@ def _encoded_item(item: Dataset) -> bytes:
 
 def _declare_encoding(item: Dataset) -> None:
     """Says that no VR is ambiguous here: pydicom would look for one at every level, and decode what is encoded."""
-    item.set_original_encoding(False, True, item.original_character_set)
+    item.set_original_encoding(False, True, default_encoding)
     for element in item.elements():
         if element.VR == "SQ" and not isinstance(element, RawDataElement):
             for child in element.value:
