@@ -88,11 +88,15 @@ class Sender:
 
     def __post_init__(self) -> None:
         ae = AE(self.calling)
-        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 20
+        ae.acse_timeout = ae.dimse_timeout = 60
+        ae.network_timeout = None  # one sender may wait for another, however busy the machine is
         pairs = self.contexts or [(uid, self.syntax) for uid in self.classes]
         contexts = [build_context(uid, [syntax]) for uid, syntax in pairs] + [build_context(VERIFICATION)]
         self.association = ae.associate("127.0.0.1", self.port, contexts, ae_title=self.called)
         self._wire = self.association.dul.socket.socket if self.association.is_established else None
+        # pynetdicom's own loop now and then takes an answer away; the pause that send_c_store makes does not prevent it
+        wait_for_message = self.association.dimse.get_msg
+        self.association.dimse.get_msg = lambda block=False: wait_for_message(block) if block else (None, None)
 
     def accepts(self, sop_class: str, syntax: str) -> bool:
         return bool(self._contexts(sop_class, syntax))
@@ -114,17 +118,12 @@ class Sender:
         request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = sop_class, sop_instance
         request.DataSet = BytesIO(data)
         (context,) = self._contexts(sop_class, syntax or self.syntax)
-        # pynetdicom's own loop must not take the answer away: the same pause that send_c_store makes
-        self.association._reactor_checkpoint.clear()
-        while not self.association._is_paused:
-            time.sleep(0.0001)
         self.association.dimse.send_msg(request, context.context_id)
         if not data:  # pynetdicom then sends no fragment at all, not even the last one
             last = P_DATA()
             last.presentation_data_value_list = [[context.context_id, b"\x02"]]
             self.association.dul.send_pdu(last)
         _, answer = self.association.dimse.get_msg(block=True)
-        self.association._reactor_checkpoint.set()
         response = Dataset()
         if answer is not None:
             response.Status = answer.Status

@@ -315,7 +315,6 @@ def test_a_request_whose_uid_is_none_is_answered_and_its_data_set_set_aside(
 def test_storing_for_long_is_not_the_peers_silence(reception, mr, monkeypatch, until):
     node = reception()
     sender = node.sender()
-    sender.association.network_timeout = None  # the same clock as below
     (association,) = node.receiver._sessions
     looked = []
     real_look, real_keep = association.dimse.get_msg, node.inbox.keep
