@@ -21,7 +21,7 @@ bench: $(VENV)/.test-ready
 
 # The outside judges on what the demo made; they come with the developers' shared folder.
 accept: demo
-	../shared/tools/accept/accept.sh demo_output/archive sample_dicom
+	../shared/tools/accept/accept.sh $(CURDIR)/demo_output/archive $(CURDIR)/sample_dicom
 
 docs: $(VENV)/.test-ready
 	$(BIN)/python -m dicom_node.conformance > docs/conformance.md
