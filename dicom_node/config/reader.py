@@ -123,7 +123,7 @@ _ACCEPT = (
 )
 _TIMEOUTS = (
     _of(scalars.DURATION, "acse", "acse_s", "30s", "Opening and closing an association."),
-    _of(scalars.DURATION, "dimse", "dimse_s", "60s", "Messages other than C-STORE; that one is bounded by network and by 10 kB/s."),
+    _of(scalars.DURATION, "dimse", "dimse_s", "60s", "Messages but C-STORE: network and 10 kB/s bound that."),
     _of(scalars.DURATION, "network", "network_s", "2 min", "Silence on an open association."),
 )
 _NODE = (
