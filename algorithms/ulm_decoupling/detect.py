@@ -13,7 +13,7 @@ import numpy as np
 
 from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames, coupled_with, fit_emitters, isolated
 from algorithms.ulm_decoupling.measure import SpaceDecoupling, decouple_space
-from algorithms.ulm_decoupling.scene import PEAK_SIGMAS_OF_NOISE, SIGMA_OF_MAD, Scene, peaks
+from algorithms.ulm_decoupling.scene import SIGMA_OF_MAD, Scene, peaks, smoothed
 
 Seeds = Literal["decoupled", "intensity"]
 """Where bubbles are first looked for: maxima of S_G (first decoupling) or of S_R (the frames as they are)."""
@@ -23,6 +23,7 @@ Subpixel = Literal["joint_fit", "centroid"]
 
 CENTROID_REACH_PX = 3
 RESIDUAL_ROUNDS = 2
+MIN_ISOLATED = 3
 SPLIT_APART_SIGMAS = 0.9  # start of each half from the middle
 SPLIT_BRIGHTER = 1.3  # than the typical bubble, at least
 SPLIT_SMALLEST_HALF = 0.45  # of the typical bubble
@@ -86,16 +87,21 @@ def detect(
     seeds = _seeds(frames, image, scene, options, space, fluctuation)
     if options.subpixel == "centroid":
         return _centroids(image, seeds)
-    least = options.min_relative_amplitude * scene.bright
+    least = least_amplitude(scene, options)
     found = fit_emitters(image, seeds, steps=5)
     for _ in range(RESIDUAL_ROUNDS):
-        threshold = max(PEAK_SIGMAS_OF_NOISE * scene.noise, options.residual_relative_amplitude * scene.bright)
+        threshold = np.maximum(scene.floor, options.residual_relative_amplitude * scene.bright)
         left = scene.emitters(*peaks(image.without(found), threshold, scene.point_spread))
         if len(left) == 0:
             break
         found = fit_emitters(image, found.joined(left), steps=6)
-        found = found[found.amplitude > least]
-    return _split(image, found)
+        found = found[found.amplitude > found.read_from(least)]
+    return found
+
+
+def least_amplitude(scene: Scene, options: DetectOptions) -> np.ndarray:
+    """(rows, columns) amplitude from which something is a bubble: part of a bright one, and above the noise there."""
+    return np.maximum(options.min_relative_amplitude * scene.bright, scene.floor)
 
 
 def _seeds(
@@ -107,17 +113,18 @@ def _seeds(
     fluctuation: np.ndarray | None,
 ) -> Emitters:
     moving = image.frames
-    least = max(options.min_relative_amplitude * scene.bright, PEAK_SIGMAS_OF_NOISE * scene.noise)
+    least = least_amplitude(scene, options)
     if options.seeds == "intensity":
         return scene.emitters(*peaks(moving, least, scene.point_spread))
     decoupled = decouple_space(
         frames, threshold=space.threshold, distance=space.distance, block_px=space.block_px, threads=1
     )
     frame, x, y, weight = peaks(decoupled, 0.0, scene.point_spread)
-    keep = moving[frame, y, x] > least
+    height = smoothed(moving, scene.point_spread)[frame, y, x]
+    keep = height > least[y, x]
     if fluctuation is not None:
         keep &= fluctuation[y, x] >= options.min_fluctuation * weight
-    return scene.emitters(frame[keep], x[keep], y[keep], moving[frame, y, x][keep])
+    return scene.emitters(frame[keep], x[keep], y[keep], height[keep])
 
 
 def _centroids(image: PaddedFrames, seeds: Emitters) -> Emitters:
@@ -141,16 +148,40 @@ def local_residual(image: PaddedFrames, model: Emitters, at: Emitters) -> np.nda
     return (patches**2 * window).sum((1, 2)) / energy
 
 
-def _split(image: PaddedFrames, found: Emitters) -> Emitters:
-    """Replaces bubbles that are too bright to be one by two, where two explain the image clearly better."""
-    alone = isolated(found)
-    if alone.sum() < 3:
-        return found
-    log_amplitude = np.log(found.amplitude[alone])
-    middle = np.median(log_amplitude)
-    spread = SIGMA_OF_MAD * np.median(np.abs(log_amplitude - middle))
-    typical = float(np.exp(middle))
-    doubtful = found.amplitude > typical * max(SPLIT_BRIGHTER, float(np.exp(2 * spread)))
+@dataclass(frozen=True)
+class Brightness:
+    """How bright the isolated bubbles of a sequence are.
+
+    Attributes:
+        typical: median amplitude.
+        doubtful: from this amplitude on, a bubble may be two.
+    """
+
+    typical: float
+    doubtful: float
+
+    @classmethod
+    def of(cls, found: Emitters) -> Brightness | None:
+        """Measured on what was found in the whole sequence; None where hardly any bubble is isolated."""
+        amplitude = found.amplitude[isolated(found)]
+        if len(amplitude) < MIN_ISOLATED:
+            return None
+        log_amplitude = np.log(amplitude)
+        middle = float(np.median(log_amplitude))
+        spread = SIGMA_OF_MAD * float(np.median(np.abs(log_amplitude - middle)))
+        typical = float(np.exp(middle))
+        return cls(typical, typical * max(SPLIT_BRIGHTER, float(np.exp(2 * spread))))
+
+
+def split_doubles(image: PaddedFrames, found: Emitters, brightness: Brightness) -> Emitters:
+    """Replaces bubbles that are too bright to be one by two, where two explain the image clearly better.
+
+    Args:
+        image: some frames, prepared by ``scene.image``.
+        found: what ``detect`` found in them.
+        brightness: of the whole sequence.
+    """
+    doubtful = found.amplitude > brightness.doubtful
     if not doubtful.any():
         return found
     near = coupled_with(found, doubtful)
@@ -171,7 +202,7 @@ def _split(image: PaddedFrames, found: Emitters) -> Emitters:
     first, second = both[np.arange(n)], both[np.arange(n, 2 * n)]
     better = local_residual(image, both, one) < SPLIT_RESIDUAL * local_residual(image, found, one)
     smaller, larger = np.minimum(first.amplitude, second.amplitude), np.maximum(first.amplitude, second.amplitude)
-    accepted = better & (smaller > SPLIT_SMALLEST_HALF * typical) & (larger < one.amplitude)
+    accepted = better & (smaller > SPLIT_SMALLEST_HALF * brightness.typical) & (larger < one.amplitude)
     found = rest.joined(one[~accepted]).joined(first[accepted]).joined(second[accepted])
     return apart.joined(fit_emitters(image, found, steps=6))
 

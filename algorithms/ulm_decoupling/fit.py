@@ -18,14 +18,14 @@ from scipy.spatial import cKDTree
 
 REACH_SIGMAS = 3.0  # half side of the patches
 NEIGHBOUR_SIGMAS = 4.5  # farther apart, two bubbles share less than 1 % (exp(-4.5^2 / 4))
-DAMPING = 0.01  # Levenberg-Marquardt, relative to the diagonal
+DAMPING = 0.05  # Levenberg-Marquardt, relative to the diagonal
 MAX_STEP_SIGMAS = 0.5
 MIN_AMPLITUDE = 1e-3
 PAIR_MARGIN_SIGMAS = 0.5  # neighbours are looked up once per fit, so a little farther than needed
 RESTORE_EVERY = 2  # steps between two looks at saturated pixels
 SETTLED_PX = 0.005
 SOLVED = 1e-2
-SOLVER_STEPS = 15
+SOLVER_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,10 @@ class Emitters:
         """Both sets, this one first."""
         return Emitters(**{k: np.concatenate([v, getattr(other, k)]) for k, v in vars(self).items()})
 
+    def read_from(self, values: np.ndarray) -> np.ndarray:
+        """(n,) what (rows, columns) ``values`` hold at the pixel of each bubble."""
+        return values[np.rint(self.y_px).astype(np.intp), np.rint(self.x_px).astype(np.intp)]
+
     @staticmethod
     def empty() -> Emitters:
         """No bubbles."""
@@ -76,6 +80,9 @@ class Expectation:
     amplitude: np.ndarray
     position_weight: np.ndarray
     amplitude_weight: np.ndarray
+
+    def __getitem__(self, which: np.ndarray) -> Expectation:
+        return Expectation(**{name: values[which] for name, values in vars(self).items()})
 
 
 class PaddedFrames:
@@ -156,18 +163,37 @@ class PaddedFrames:
 def fit_emitters(
     image: PaddedFrames, start: Emitters, expectation: Expectation | None = None, steps: int = 10
 ) -> Emitters:
-    """Gauss-Newton from ``start``: the same bubbles with better positions and amplitudes; widths are kept."""
-    e = start
-    pairs = near_pairs(e, NEIGHBOUR_SIGMAS + PAIR_MARGIN_SIGMAS)
-    for step in range(steps if len(e) else 0):
+    """Gauss-Newton from ``start``: the same bubbles with better positions and amplitudes; widths are kept.
+
+    Clusters of overlapping bubbles are fitted each on its own, so that no cluster's answer depends on what else is
+    in the sequence, and a cluster that has settled costs nothing more.
+    """
+    if len(start) == 0:
+        return start
+    fitted = {name: values.copy() for name, values in vars(start).items()}
+    pairs = near_pairs(start, NEIGHBOUR_SIGMAS + PAIR_MARGIN_SIGMAS)
+    cluster = _clusters(pairs, len(start))
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])  # seen from both sides, sorted by the first, as _solve wants them
+    pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+    e, where = start, np.arange(len(start))
+    for step in range(steps):
         if step % RESTORE_EVERY == 0:
             image.restore_saturated(e)
-        moved = _step(image, e, pairs, expectation)
-        far = max(np.abs(moved.x_px - e.x_px).max(), np.abs(moved.y_px - e.y_px).max())
-        e = moved
-        if far < SETTLED_PX:
+        moved = _step(image, e, pairs, cluster, expectation)
+        far = np.zeros(cluster.max() + 1)
+        np.maximum.at(far, cluster, np.maximum(np.abs(moved.x_px - e.x_px), np.abs(moved.y_px - e.y_px)))
+        for name, values in vars(moved).items():
+            fitted[name][where] = values
+        busy = far[cluster] >= SETTLED_PX
+        if not busy.any():
             break
-    return e
+        e, where, expectation = moved[busy], where[busy], expectation and expectation[busy]
+        number = np.cumsum(busy) - 1
+        pairs = number[pairs[busy[pairs[:, 0]]]]
+        cluster = np.unique(cluster[busy], return_inverse=True)[1]
+    result = Emitters(**fitted)
+    image.restore_saturated(result)
+    return result
 
 
 def isolated(e: Emitters, distance_sigmas: float = NEIGHBOUR_SIGMAS) -> np.ndarray:
@@ -182,10 +208,14 @@ def coupled_with(e: Emitters, chosen: np.ndarray) -> np.ndarray:
 
     The rest cannot change when the chosen ones do, so it need not be fitted again.
     """
-    pairs = near_pairs(e, NEIGHBOUR_SIGMAS + PAIR_MARGIN_SIGMAS)
-    graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(e), len(e)))
-    _, cluster = connected_components(graph, directed=False)
+    cluster = _clusters(near_pairs(e, NEIGHBOUR_SIGMAS + PAIR_MARGIN_SIGMAS), len(e))
     return np.isin(cluster, cluster[chosen])
+
+
+def _clusters(pairs: np.ndarray, count: int) -> np.ndarray:
+    """(count,) number of the cluster that each belongs to."""
+    graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
 
 
 def measured_widths(image: PaddedFrames, e: Emitters) -> tuple[np.ndarray, np.ndarray]:
@@ -216,20 +246,26 @@ def _bell(u: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(e: Emitters, distance_sigmas: float) -> np.ndarray:
-    """(pairs, 2) indices of bubbles of the same frame that are that near."""
+    """(pairs, 2) indices of bubbles of the same frame that are that near, in means of their widths."""
     if len(e) < 2:
         return np.empty((0, 2), dtype=np.intp)
-    scale_x, scale_y = np.median(e.sigma_x_px), np.median(e.sigma_y_px)
+    widest_x, widest_y = e.sigma_x_px.max(), e.sigma_y_px.max()
     apart = 10 * distance_sigmas  # frames are set so far apart that they never meet
-    points = np.column_stack([e.x_px / scale_x, e.y_px / scale_y, e.frame * apart])
-    return cKDTree(points).query_pairs(distance_sigmas, output_type="ndarray")
+    points = np.column_stack([e.x_px / widest_x, e.y_px / widest_y, e.frame * apart])
+    pairs = cKDTree(points).query_pairs(distance_sigmas, output_type="ndarray")
+    i, j = pairs.T
+    across = 2 * (e.x_px[i] - e.x_px[j]) / (e.sigma_x_px[i] + e.sigma_x_px[j])
+    along = 2 * (e.y_px[i] - e.y_px[j]) / (e.sigma_y_px[i] + e.sigma_y_px[j])
+    return pairs[across**2 + along**2 <= distance_sigmas**2]
 
 
-def _step(image: PaddedFrames, e: Emitters, pairs: np.ndarray, expectation: Expectation | None) -> Emitters:
+def _step(
+    image: PaddedFrames, e: Emitters, pairs: np.ndarray, cluster: np.ndarray, expectation: Expectation | None
+) -> Emitters:
     n = len(e)
     norm = np.sqrt(np.pi * e.sigma_x_px * e.sigma_y_px)  # of a Gaussian of peak 1
     strength = e.amplitude * norm
-    i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
+    i, j = pairs.T
     blocks = _pair_blocks(e, i, j)
     gradient = _evidence(image, e) / norm[:, None]
     gradient[:, 0] -= strength
@@ -238,7 +274,7 @@ def _step(image: PaddedFrames, e: Emitters, pairs: np.ndarray, expectation: Expe
     diagonal = np.tile([1.0, 0.5, 0.5], (n, 1)) * (1 + DAMPING)
     if expectation is not None:
         _add_expectation(expectation, e, strength, norm, diagonal, gradient)
-    change = _solve(diagonal, blocks, i, j, gradient)
+    change = _solve(diagonal, blocks, i, j, gradient, cluster)
     strength = np.maximum(strength + change[:, 0], MIN_AMPLITUDE * norm)
     move = np.clip(change[:, 1:] / strength[:, None], -MAX_STEP_SIGMAS, MAX_STEP_SIGMAS)
     return replace(
@@ -270,9 +306,12 @@ def _pair_blocks(e: Emitters, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         first_j.append(-s_j * d / total)
         second.append(s_i * s_j * (1 / total - d**2 / total**2))
     (ix, iy), (jx, jy) = first_i, first_j
-    one = np.ones_like(ix)
-    rows = [[one, jx, jy], [ix, second[0], ix * jy], [iy, iy * jx, second[1]]]
-    return np.array(rows).transpose(2, 0, 1) * (value[0] * value[1])[:, None, None]
+    blocks = np.empty((len(i), 3, 3))
+    blocks[:, 0, 0], blocks[:, 0, 1], blocks[:, 0, 2] = 1.0, jx, jy
+    blocks[:, 1, 0], blocks[:, 1, 1], blocks[:, 1, 2] = ix, second[0], ix * jy
+    blocks[:, 2, 0], blocks[:, 2, 1], blocks[:, 2, 2] = iy, iy * jx, second[1]
+    blocks *= (value[0] * value[1])[:, None, None]
+    return blocks
 
 
 def _add_expectation(
@@ -285,51 +324,48 @@ def _add_expectation(
         gradient[:, k] += x.position_weight * strength * (known - now) / sigma
 
 
-def _solve(diagonal: np.ndarray, blocks: np.ndarray, i: np.ndarray, j: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Conjugate gradients on the sparse normal equations; bubbles without neighbours need no more than a division."""
+def _solve(
+    diagonal: np.ndarray, blocks: np.ndarray, i: np.ndarray, j: np.ndarray, gradient: np.ndarray, cluster: np.ndarray
+) -> np.ndarray:
+    """(n, 3) solution of the sparse normal equations; bubbles without neighbours need no more than a division."""
     n = len(diagonal)
     change = gradient / diagonal
-    coupled = np.unique(i)
-    if len(coupled) == 0:
+    if len(i) == 0:
         return change
-    place = np.full(n, -1)
-    place[coupled] = np.arange(len(coupled))
-    row = (3 * place[i])[:, None, None] + np.arange(3)[:, None] + np.zeros((1, 1, 3), dtype=np.intp)
-    column = (3 * place[j])[:, None, None] + np.arange(3) + np.zeros((1, 3, 1), dtype=np.intp)
-    size = 3 * len(coupled)
-    along = np.arange(size)
-    matrix = sparse.csr_matrix(
-        (
-            np.concatenate([blocks.ravel(), diagonal[coupled].ravel()]),
-            (np.concatenate([row.ravel(), along]), np.concatenate([column.ravel(), along])),
-        ),
-        shape=(size, size),
-    )
-    solved = _conjugate_gradients(matrix, gradient[coupled].ravel(), change[coupled].ravel())
-    change[coupled] = solved.reshape(-1, 3)
-    return change
+    first = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=n))])
+    coupling = sparse.bsr_array((blocks, j, first), shape=(3 * n, 3 * n))
+    return _conjugate_gradients(coupling, diagonal.ravel(), gradient.ravel(), change.ravel(), cluster).reshape(n, 3)
 
 
-def _conjugate_gradients(matrix: sparse.csr_matrix, right: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """A few steps from ``start``. Written out because scipy's asks BLAS for its inner products: on vectors of
-    this length BLAS starts threads that wait for each other, three times slower, and sums in changing order.
+def _conjugate_gradients(
+    coupling: sparse.bsr_array, diagonal: np.ndarray, right: np.ndarray, start: np.ndarray, cluster: np.ndarray
+) -> np.ndarray:
+    """A few steps from ``start``, each cluster with its own step lengths.
+
+    Written out because scipy's knows one step length for all, and asks BLAS for its inner products: on vectors of this
+    length BLAS starts threads that wait for each other, three times slower, and sums in changing order.
     """
+    of_unknown = np.repeat(cluster, 3)
+
+    def inner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.bincount(of_unknown, weights=a * b)
+
+    def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.divide(a, b, out=np.zeros_like(a), where=unsolved)[of_unknown]
+
     solution = start.copy()
-    rest = right - matrix @ solution
+    rest = right - diagonal * solution - coupling @ solution
     direction = rest.copy()
-    energy = _inner(rest, rest)
-    enough = SOLVED**2 * _inner(right, right)
+    energy = inner(rest, rest)
+    enough = SOLVED**2 * inner(right, right)
     for _ in range(SOLVER_STEPS):
-        if energy <= enough:
+        unsolved = energy > enough
+        if not unsolved.any():
             break
-        ahead = matrix @ direction
-        step = energy / _inner(direction, ahead)
+        ahead = diagonal * direction + coupling @ direction
+        step = ratio(energy, inner(direction, ahead))
         solution += step * direction
         rest -= step * ahead
-        energy, before = _inner(rest, rest), energy
-        direction = rest + (energy / before) * direction
+        energy, before = inner(rest, rest), energy
+        direction = rest + ratio(energy, before) * direction
     return solution
-
-
-def _inner(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.sum(a * b))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from algorithms.ulm_decoupling.detect import DetectOptions, detect
+from algorithms.ulm_decoupling.detect import Brightness, DetectOptions, detect, least_amplitude, split_doubles
 from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames
 from algorithms.ulm_decoupling.measure import SpaceDecoupling
 from algorithms.ulm_decoupling.psf import PointSpread
-from algorithms.ulm_decoupling.resolve import Result, resolve
-from algorithms.ulm_decoupling.scene import Scene, survey
+from algorithms.ulm_decoupling.resolve import Images, Result, resolve
+from algorithms.ulm_decoupling.scene import PictureQuality, Scene, survey
 from algorithms.ulm_decoupling.track import NO_TRACK, LinkOptions, filled, link, smoothed
 
 STRETCH_PIXELS = 2_000_000  # frames worked on together: bounded memory, and enough to fill the processor
@@ -48,10 +48,11 @@ class Localisations:
         track: (n,) int, from 0; -1 without a track.
         x_px: (n,) column; pixel centres lie at integers.
         y_px: (n,) row.
-        amplitude: (n,) grey value above the background.
+        amplitude: (n,) grey value above the background (of the magnitude, where the grey scale is logarithmic).
         velocity_x_px: (n,) px/frame; NaN without a track.
         velocity_y_px: (n,) px/frame; NaN without a track.
         point_spread: what the bubbles were fitted with.
+        quality: what the pictures allowed to see.
     """
 
     frame: np.ndarray
@@ -62,6 +63,7 @@ class Localisations:
     velocity_x_px: np.ndarray
     velocity_y_px: np.ndarray
     point_spread: PointSpread
+    quality: PictureQuality
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -106,14 +108,28 @@ def localise(
         found = detect(frames[stretch], image, scene, options.detect, options.space, fluctuation)
         return replace(found, frame=found.frame + stretch.start)
 
-    parts = images.each(find)
-    found = parts[0]
-    for part in parts[1:]:
-        found = found.joined(part)
+    found = _joined(images.each(find))
     if options.detect.subpixel == "joint_fit":
-        least = options.detect.min_relative_amplitude * scene.bright
-        found = resolve(images, found, scene, options.links, least)
+        found = _doubles_split(images, found)
+        found = resolve(images, found, scene, options.links, least_amplitude(scene, options.detect))
     return _linked(found, scene, options)
+
+
+def _doubles_split(images: Images, found: Emitters) -> Emitters:
+    brightness = Brightness.of(found)
+    if brightness is None:
+        return found
+
+    def split(stretch: slice, image: PaddedFrames) -> Emitters:
+        here = found[(found.frame >= stretch.start) & (found.frame < stretch.stop)]
+        result = split_doubles(image, replace(here, frame=here.frame - stretch.start), brightness)
+        return replace(result, frame=result.frame + stretch.start)
+
+    return _joined(images.each(split))
+
+
+def _joined(parts: Sequence[Emitters]) -> Emitters:
+    return Emitters(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
 class _Stretches:
@@ -157,5 +173,5 @@ def _linked(found: Emitters, scene: Scene, options: LocaliseOptions) -> Localisa
         order = order[tracked[order]]
     return Localisations(
         frame[order], track[order], x[order], y[order], amplitude[order], v_x[order], v_y[order],
-        scene.point_spread,
+        scene.point_spread, scene.quality,
     )  # fmt: skip

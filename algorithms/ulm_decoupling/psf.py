@@ -25,7 +25,7 @@ class PointSpread:
     Attributes:
         sigma_x_px: along the columns (x).
         sigma_y_px: along the rows (y).
-        n_examples: isolated bubbles it was measured on; 0 for an assumed one.
+        n_examples: isolated bubbles it was measured on; 0 where there were none (measured on a crowd, or assumed).
     """
 
     sigma_x_px: float
@@ -53,7 +53,7 @@ def estimate_point_spread(frames: np.ndarray, noise: float) -> PointSpread:
         noise: standard deviation of the noise, same grey scale.
 
     Returns:
-        The point spread; ``ASSUMED`` where fewer than 8 isolated bubbles were found.
+        The point spread; ``ASSUMED`` (no examples) where fewer than 8 isolated bubbles were found.
     """
     patches = [patch for frame in frames for patch in _isolated(frame, noise)]
     if len(patches) < MIN_EXAMPLES:
@@ -62,6 +62,30 @@ def estimate_point_spread(frames: np.ndarray, noise: float) -> PointSpread:
     bright = peaks >= np.median(peaks)
     mean = np.mean([patch / peak for patch, peak, ok in zip(patches, peaks, bright, strict=True) if ok], axis=0)
     return PointSpread(_width_px(mean[SEARCH_PX]), _width_px(mean[:, SEARCH_PX]), int(bright.sum()))
+
+
+def point_spread_of_crowds(frames: np.ndarray) -> PointSpread:
+    """Measures the widths where no bubble is isolated: on how each frame resembles itself when it is shifted.
+
+    With the mean over time taken off, bubbles in different places have nothing in common on average, so what is left
+    is each bubble's likeness to itself: a Gaussian sqrt(2) times as wide as the point spread. The shift by nothing is
+    left out, because noise resembles itself there too.
+
+    Args:
+        frames: (N, rows, columns) float32, several tens of frames.
+
+    Returns:
+        The point spread with ``n_examples`` 0; ``ASSUMED`` where the frames show no structure.
+    """
+    changing = frames - frames.mean(axis=0)
+    along_x = [float((changing[:, :, k:] * changing[:, :, : changing.shape[2] - k]).mean()) for k in (1, 2)]
+    along_y = [float((changing[:, k:] * changing[:, : changing.shape[1] - k]).mean()) for k in (1, 2)]
+    widths = []
+    for near, far in (along_x, along_y):
+        if not 0 < far < near:
+            return ASSUMED
+        widths.append(float(np.clip(np.sqrt(0.75 / np.log(near / far)), *WIDTH_RANGE_PX)))
+    return PointSpread(*widths)
 
 
 def _isolated(frame: np.ndarray, noise: float) -> list[np.ndarray]:

@@ -56,7 +56,7 @@ class Images(Protocol):
         ...
 
 
-def resolve(images: Images, found: Emitters, scene: Scene, links: LinkOptions, least_amplitude: float) -> Emitters:
+def resolve(images: Images, found: Emitters, scene: Scene, links: LinkOptions, least_amplitude: np.ndarray) -> Emitters:
     """Rounds of link, expect, fit, judge.
 
     Args:
@@ -64,7 +64,7 @@ def resolve(images: Images, found: Emitters, scene: Scene, links: LinkOptions, l
         found: what single frames gave.
         scene: what ``survey`` measured.
         links: how tracks are linked.
-        least_amplitude: weaker emitters are dropped.
+        least_amplitude: (rows, columns); emitters weaker than it says at their place are dropped.
 
     Returns:
         The emitters, with what tracks added and without what the image denied.
@@ -179,7 +179,7 @@ def _end_velocity(
 
 
 def _judged(
-    images: Images, found: Emitters, expected: Expectation, proposed: Emitters, least_amplitude: float
+    images: Images, found: Emitters, expected: Expectation, proposed: Emitters, least_amplitude: np.ndarray
 ) -> Emitters:
     wished = Expectation(
         proposed.x_px, proposed.y_px, proposed.amplitude,
@@ -204,13 +204,14 @@ def _judged_stretch(
     expected: Expectation,
     proposed: Emitters,
     wished: Expectation,
-    least_amplitude: float,
+    least_amplitude: np.ndarray,
 ) -> Emitters:
     n = len(found)
     everything = Expectation(*(np.concatenate(pair) for pair in zip(_fields(expected), _fields(wished), strict=True)))
     with_all = fit_emitters(image, found.joined(proposed), everything, steps=6)
     tracked = everything.amplitude_weight > 0
-    good = with_all.amplitude > np.maximum(np.where(tracked, WEAKEST * everything.amplitude, 0.0), least_amplitude)
+    least = with_all.read_from(least_amplitude)
+    good = with_all.amplitude > np.maximum(np.where(tracked, WEAKEST * everything.amplitude, 0.0), least)
     if len(proposed):
         without = fit_emitters(image, found, expected, steps=5)
         good[n:] &= _evidence(image, with_all, without, everything, proposed) > MIN_EVIDENCE

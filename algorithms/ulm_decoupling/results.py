@@ -284,6 +284,7 @@ class _ClipResult:
         """How the clip was read and what is missing."""
         item, clip = self._item, self._clip
         told = [*clip.notes, *(f"the header gives no {missing}" for missing in clip.missing), *item.notes]
+        told += item.found.quality.notes()
         if item.decoupled:
             told += item.decoupled.notes
             told.append(

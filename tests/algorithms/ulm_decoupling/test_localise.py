@@ -9,7 +9,8 @@ from algorithms.ulm_decoupling.detect import DetectOptions
 from algorithms.ulm_decoupling.fit import Emitters, PaddedFrames, fit_emitters, isolated, measured_widths
 from algorithms.ulm_decoupling.localise import LocaliseOptions, localise
 from algorithms.ulm_decoupling.measure import decouple_space, decouple_time
-from algorithms.ulm_decoupling.scene import survey
+from algorithms.ulm_decoupling.psf import ASSUMED, point_spread_of_crowds
+from algorithms.ulm_decoupling.scene import PictureQuality, survey
 from algorithms.ulm_decoupling.score import LocalisationScore, score_localisations
 
 SIGMA_X, SIGMA_Y = 1.9, 1.3
@@ -38,6 +39,17 @@ def noisy(frames: np.ndarray, seed: int = 0, noise: float = 4.0) -> np.ndarray:
     """As a scanner would store them: noise, clipped, uint8."""
     rng = np.random.default_rng(seed)
     return (frames + np.abs(rng.normal(0, noise, frames.shape))).clip(0, 255).astype(np.uint8)
+
+
+def rayleigh(rms: float, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Magnitude of complex normal noise."""
+    parts = np.random.default_rng(seed).normal(0, rms / np.sqrt(2), (2, *shape))
+    return np.hypot(*parts)
+
+
+def grey_of_magnitude(magnitude: np.ndarray, range_db: float) -> np.ndarray:
+    """As scanners show it: grey 0 is ``range_db`` below grey 255, which is magnitude 1."""
+    return np.rint(255 * np.clip(1 + 20 * np.log10(magnitude) / range_db, 0, 1)).astype(np.uint8)
 
 
 def score(found, bubbles: np.ndarray) -> LocalisationScore:
@@ -121,11 +133,30 @@ def test_the_fluctuation_map_drops_seeds_where_nothing_moves():
     assert near == [6, 0]
 
 
-def test_nothing_but_noise_gives_nothing():
-    for frames in (np.zeros((20, 32, 32), np.uint8), noisy(np.zeros((20, 32, 32))), np.zeros((1, 8, 8))):
+def test_nothing_but_noise_gives_nothing_and_says_so():
+    empty = np.zeros((20, 32, 32))
+    pictures = [empty.astype(np.uint8), noisy(empty), noisy(empty, noise=20.0), np.zeros((1, 8, 8))]
+    pictures += [grey_of_magnitude(rayleigh(0.05, (80, 64, 64)), range_db) for range_db in (36, 60)]
+    for frames in pictures:
         found = localise(frames)
         assert len(found) == 0
         assert found.n_tracks == 0
+    assert any("no peak stands out from the noise" in note for note in found.quality.notes())
+
+
+def test_a_logarithmic_grey_scale_is_undone():
+    """In 36 dB even noise 18 dB below the bubbles looks half as bright as they do."""
+    bubbles = spread_out()
+    bubbles[:, 3] = 0.5
+    frames = grey_of_magnitude(np.hypot(drawn(bubbles, 30), rayleigh(0.06, (30, 64, 70))), 36)
+    assert np.median(frames) > 60
+    found = localise(frames)
+    result = score(found, bubbles)
+    assert result.jaccard > 0.97
+    assert result.rmse_px < 0.2
+    assert found.point_spread.sigma_x_px == pytest.approx(SIGMA_X, rel=0.15)  # tails drown in noise
+    assert found.quality.range_db == pytest.approx(36 * float(np.ptp(frames)) / 255, rel=0.1)
+    assert "logarithmic grey scale of about" in found.quality.notes()[0]
 
 
 def test_a_single_frame_still_gives_positions():
@@ -145,9 +176,12 @@ def test_plain_options_find_isolated_bubbles_too():
 
 
 def test_threads_do_not_change_the_answer():
-    frames = noisy(drawn(spread_out(), 30))
-    one, two = localise(frames, threads=1), localise(frames, threads=2)
-    np.testing.assert_allclose(one.x_px, two.x_px, atol=0.02)
+    rng = np.random.default_rng(4)
+    crowd = paths(rng.uniform(8, 56, (25, 2)).tolist(), rng.uniform(-0.7, 0.7, (25, 2)).tolist())
+    frames = noisy(drawn(crowd, 30))
+    one, two = localise(frames, threads=1), localise(frames, threads=3)
+    np.testing.assert_array_equal(one.frame, two.frame)
+    np.testing.assert_allclose(one.x_px, two.x_px, atol=1e-6)
 
 
 def test_wrong_use_is_named():
@@ -195,8 +229,51 @@ def test_survey_measures_noise_and_background():
     assert scene.bright == pytest.approx(160, rel=0.25)
 
 
+@pytest.mark.parametrize("n_frames", [8, 9, 16, 64])
+def test_noise_is_measured_alike_in_short_and_long_clips(n_frames):
+    frames = 40 + np.random.default_rng(0).normal(0, 3, (n_frames, 64, 70))
+    assert survey(frames.astype(np.float32)).noise == pytest.approx(3, rel=0.15)
+
+
+def test_a_pixel_that_bubbles_fill_most_of_the_time_keeps_its_background():
+    """A queue of bubbles, 4 px apart, all along row 30: there the median over time is a bubble's grey value."""
+    queue = np.array([
+        (t, x, 30.0, 160.0) for t in range(64) for x in np.arange(-4 + (0.37 * t) % 4, 74, 4)
+    ])  # fmt: skip
+    frames = drawn(np.concatenate([queue, np.array(spread_out())]), 64) + 30
+    frames = (frames + np.random.default_rng(0).normal(0, 3, frames.shape)).astype(np.float32)
+    assert np.median(frames[:, 30], axis=0).mean() > 140
+    off = survey(frames).background - 30
+    assert np.abs(off[:24]).mean() < 2
+    assert np.abs(off[38:]).mean() < 2
+
+
+def test_the_width_of_bubbles_is_measured_in_a_crowd():
+    rng = np.random.default_rng(3)
+    crowd = np.column_stack([
+        np.repeat(np.arange(60), 110), rng.uniform(0, 70, 6600), rng.uniform(0, 64, 6600), np.full(6600, 50.0)
+    ])  # fmt: skip
+    frames = drawn(crowd, 60) + rng.normal(0, 5, (60, 64, 70))
+    spread = point_spread_of_crowds(frames.astype(np.float32))
+    assert spread.sigma_x_px == pytest.approx(SIGMA_X, rel=0.15)  # tails drown in noise
+    assert spread.sigma_y_px == pytest.approx(SIGMA_Y, rel=0.1)
+    assert spread.n_examples == 0
+    assert point_spread_of_crowds(np.zeros((4, 16, 16), np.float32)) == ASSUMED
+
+
+def test_what_limits_the_pictures_is_told():
+    crowded = PictureQuality(None, noise=2.0, floor=40.0, bright=100.0, brightest=200.0, isolated_bubbles=0)
+    assert [note.split(";")[0] for note in crowded.notes()] == [
+        "no isolated bubble was found",
+        "noise hides bubbles below 40 % of a bright one (40 of 100 grey values)",
+    ]
+    doubtful = PictureQuality(None, noise=2.0, floor=60.0, bright=100.0, brightest=200.0, isolated_bubbles=9)
+    assert "may be speckle that changes, not bubbles" in doubtful.notes()[0]
+    assert PictureQuality(None, 1.0, 6.0, 100.0, 200.0, 9).notes() == ()
+
+
 @pytest.mark.parametrize(
-    ("name", "least_jaccard", "most_rmse_px"), [("dev_easy", 0.97, 0.18), ("dev_dense", 0.92, 0.34)]
+    ("name", "least_jaccard", "most_rmse_px"), [("dev_easy", 0.98, 0.15), ("dev_dense", 0.95, 0.30)]
 )
 def test_semisynthetic_figures(needs_shared, name, least_jaccard, most_rmse_px):
     """Asked for: 0.92 and 0.26 px (easy), 0.90 and 0.36 px (dense)."""

@@ -8,6 +8,9 @@ import pytest
 from algorithms.ulm_decoupling.localise import Localisations
 from algorithms.ulm_decoupling.maps import MapOptions, draw_maps, speed_mm_per_s
 from algorithms.ulm_decoupling.psf import PointSpread
+from algorithms.ulm_decoupling.scene import PictureQuality
+
+QUALITY = PictureQuality(range_db=None, noise=1.0, floor=6.0, bright=60.0, brightest=90.0, isolated_bubbles=9)
 
 
 def straight_track(step_px: float = 2.0, n: int = 5, track: int = 0) -> Localisations:
@@ -15,7 +18,7 @@ def straight_track(step_px: float = 2.0, n: int = 5, track: int = 0) -> Localisa
     frame = np.arange(n)
     return Localisations(
         frame, np.full(n, track), 1.0 + step_px * frame, np.full(n, 3.0), np.ones(n),
-        np.full(n, step_px), np.zeros(n), PointSpread(1.5, 1.0),
+        np.full(n, step_px), np.zeros(n), PointSpread(1.5, 1.0), QUALITY,
     )  # fmt: skip
 
 
@@ -57,7 +60,7 @@ def test_positions_spread_evenly_leave_no_grid():
     n = 40000
     found = Localisations(
         np.zeros(n, int), np.full(n, -1), rng.uniform(-0.5, 9.5, n), rng.uniform(-0.5, 9.5, n), np.ones(n),
-        np.full(n, np.nan), np.full(n, np.nan), PointSpread(1, 1),
+        np.full(n, np.nan), np.full(n, np.nan), PointSpread(1, 1), QUALITY,
     )  # fmt: skip
     density = draw_maps(found, 10, 10, MapOptions(factor=4, rendering="points")).density
     phases = density.reshape(10, 4, 10, 4).sum((0, 2))

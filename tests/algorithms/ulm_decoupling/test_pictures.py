@@ -18,7 +18,10 @@ from algorithms.ulm_decoupling.pictures import (
     tracks_picture,
 )
 from algorithms.ulm_decoupling.psf import PointSpread
+from algorithms.ulm_decoupling.scene import PictureQuality
 from dicom_node.series import Spacing
+
+QUALITY = PictureQuality(range_db=None, noise=1.0, floor=6.0, bright=60.0, brightest=90.0, isolated_bubbles=9)
 
 
 def inner(picture, rows, columns):
@@ -76,7 +79,7 @@ def found_at(points, tracks) -> Localisations:
     points = np.asarray(points, float)
     n = np.arange(len(points))
     return Localisations(
-        n, np.asarray(tracks), points[:, 0], points[:, 1], n * 0 + 1.0, n * 0.0, n * 0.0, PointSpread(1, 1)
+        n, np.asarray(tracks), points[:, 0], points[:, 1], n * 0 + 1.0, n * 0.0, n * 0.0, PointSpread(1, 1), QUALITY
     )
 
 

@@ -15,8 +15,11 @@ from algorithms.ulm_decoupling.measure import decouple_space, decouple_time
 from algorithms.ulm_decoupling.options import Options
 from algorithms.ulm_decoupling.psf import PointSpread
 from algorithms.ulm_decoupling.results import compose
+from algorithms.ulm_decoupling.scene import PictureQuality
 
 FACTOR = 4
+
+QUALITY = PictureQuality(range_db=None, noise=1.0, floor=6.0, bright=60.0, brightest=90.0, isolated_bubbles=9)
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def composed(volume_of, region):
         x, y = np.array(points, float).T
         n = np.arange(len(x))
         still = np.zeros(len(x))
-        found = Localisations(n, n * 0, x, y, still + 51.0, still + 0.5, still, PointSpread(1, 1))
+        found = Localisations(n, n * 0, x, y, still + 51.0, still + 0.5, still, PointSpread(1, 1), QUALITY)
         maps = draw_maps(found, 40, 50, MapOptions(FACTOR))
         chosen = Options(**options)
         decoupled = decouple(clip.frames, chosen.space, chosen.time, lambda part: None)
