@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 
 import numpy as np
 import pytest
@@ -10,9 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
-from algorithms.training.loop import Schedule, choose_device, fit  # noqa: E402
+from algorithms.training.loop import Schedule, fit  # noqa: E402
 from algorithms.training.run import RunFolder  # noqa: E402
-from dicom_node.errors import UsageError  # noqa: E402
 
 SCHEDULE = Schedule(epochs=4, batch_size=4, learning_rate=1e-2, weight_decay=1e-3, warm_up_epochs=1)
 
