@@ -231,7 +231,8 @@ class Volume:
     ``spacing`` is set where one spacing holds for the whole picture (MR, CT). For ultrasound it stays ``None``:
     ask the region that is measured in. ``series_uid`` is the series of the instances in it. ``photometric`` is
     the header's word; whatever it says, the pixels are RGB or grey with larger = brighter (MONOCHROME1 is turned
-    over in its stored range), or a quantity where the header has a modality rescale.
+    over in its stored range), or a quantity where the header has a modality rescale. ``cardiac_images`` is how many
+    images of the heart cycle the header promises for the slice (CardiacNumberOfImages).
     """
 
     frames: tuple[Frame, ...]
@@ -244,6 +245,7 @@ class Volume:
     photometric: str = "MONOCHROME2"
     bits_stored: int = 8
     slice_index: int | None = None
+    cardiac_images: int | None = None
     lossy: bool = False
     burned_in_annotation: bool = True
 

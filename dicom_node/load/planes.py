@@ -26,6 +26,7 @@ class Acquired:
     trigger_keyword: str = "TriggerTime"
     temporal_position: int | None = None
     rr_interval_ms: float | None = None
+    cardiac_images: int | None = None
     rescale: tuple[float, float] | None = None
 
 
@@ -48,6 +49,7 @@ def _classic(header: Dataset) -> Acquired:
         trigger_time_ms=number(header, "TriggerTime"),
         temporal_position=whole(header, "TemporalPositionIdentifier"),
         rr_interval_ms=_positive(number(header, "NominalInterval")),
+        cardiac_images=whole(header, "CardiacNumberOfImages"),
         rescale=_rescale(header),
     )
 

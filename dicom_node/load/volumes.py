@@ -101,6 +101,7 @@ def _slices(members: Sequence[Instance], placed: Sequence[PlacedFrame], notes: l
             ),
             spacing=part.frames[0].acquired.spacing,
             slice_index=part.index,
+            cardiac_images=part.frames[0].acquired.cardiac_images,
         )
         for part in slices
     ]
