@@ -38,7 +38,7 @@ def any_contrast(rng: np.random.Generator) -> Contrast:
     u = rng.uniform
     if rng.random() < 0.8:
         return Contrast(
-            myocardium=u(0.2, 0.55), fat=u(0.6, 1.5), muscle=u(0.15, 0.4), liver=u(0.18, 0.6), spleen=u(0.25, 0.7),
+            myocardium=u(0.17, 0.5), fat=u(0.6, 2.0), muscle=u(0.15, 0.4), liver=u(0.18, 0.6), spleen=u(0.25, 0.7),
             marrow=u(0.3, 0.9), fluid=u(0.8, 1.7), lung=u(0.01, 0.08), ink=u(0.3, 0.95),
         )  # fmt: skip
     return Contrast(

@@ -66,10 +66,10 @@ def any_heart(rng: np.random.Generator, level: Level) -> Heart:
 def any_ventricle(rng: np.random.Generator, level: Level) -> Ventricle:
     """A left ventricle at the origin at any moment of its beat."""
     systole = rng.random() ** 1.3
-    dilated = rng.random() < 0.18
+    dilated = rng.random() < 0.3
     thick = rng.random() < 0.2
-    radius = rng.normal(25, 3.5) if not dilated else rng.uniform(28, 45)
-    radius *= 1 - systole * (rng.uniform(0.05, 0.3) if dilated else rng.uniform(0.2, 0.55))
+    radius = rng.normal(26, 3.5) if not dilated else rng.uniform(28, 45)
+    radius *= 1 - systole * (rng.uniform(0.05, 0.3) if dilated else rng.uniform(0.15, 0.5))
     wall = rng.normal(7.5, 1.3) if not thick else rng.uniform(10, 17)
     wall *= 1 + systole * (rng.uniform(0.05, 0.35) if dilated else rng.uniform(0.2, 0.6))
     if level == Level.APEX:
@@ -124,8 +124,8 @@ def _blood(rng: np.random.Generator, endo: Outline, systole: float) -> Outline:
     if rng.random() < 0.15:
         return endo
     depth = rng.uniform(0.3, 2.2) + rng.uniform(0, 0.18) * endo.mean_radius_mm * (0.4 + systole)
-    notches = np.abs(harmonics(rng, (4, 6, 7, 9, 11, 14), 1.0))
-    ragged = np.clip(notches * rng.uniform(0.4, 1.2), 0, 2.5) * depth
+    notches = harmonics(rng, (3, 4, 5, 6, 7, 9, 12), 1.0) ** 2
+    ragged = np.clip(notches * rng.uniform(0.3, 1.0), 0, 2.5) * depth
     return Outline(endo.x_mm, endo.y_mm, np.maximum(endo.radius_mm - ragged, 0.25 * endo.radius_mm).astype(np.float32))
 
 

@@ -42,6 +42,16 @@ class Outline:
     y_mm: float
     radius_mm: NDArray[np.float32]
 
+    @cached_property
+    def tables(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Over two turns: radius, its step to the next degree, cosine of the angle between ray and the curve's normal."""
+        radius = np.tile(self.radius_mm, 2)
+        step = np.empty_like(radius)
+        np.subtract(radius[1:], radius[:-1], out=step[:-1])
+        step[-1] = radius[0] - radius[-1]
+        slope = step * np.float32(DIRECTIONS / (2 * math.pi)) / np.maximum(radius, np.float32(0.1))
+        return radius, step, 1 / np.sqrt(1 + slope * slope)
+
     @property
     def area_mm2(self) -> float:
         """Area inside: half the integral of the squared radius."""
@@ -147,26 +157,25 @@ class Grid:
         dx = self.x_mm[window] - np.float32(outline.x_mm)
         dy = self.y_mm[window] - np.float32(outline.y_mm)
         radius = np.hypot(dx, dy)
-        place = np.arctan2(dy, dx) * np.float32(DIRECTIONS / (2 * math.pi)) + np.float32(DIRECTIONS)
-        first = place.astype(np.int32)
-        part = place - first
-        first %= DIRECTIONS
-        start, step, lean = _tables(outline)
-        edge = start[first] + step[first] * part
-        return (edge - radius) * lean[first]
-
-
-def _tables(outline: Outline) -> tuple[NDArray, NDArray, NDArray]:
-    """Radius, its step to the next degree, and the cosine of the angle between ray and curve's normal."""
-    radius = outline.radius_mm
-    step = np.diff(radius, append=radius[:1])
-    slope = step / np.float32(2 * math.pi / DIRECTIONS) / np.maximum(radius, np.float32(0.1))
-    return radius, step, (1 / np.sqrt(1 + slope * slope)).astype(np.float32)
+        place = np.arctan2(dy, dx)
+        place *= np.float32(DIRECTIONS / (2 * math.pi))
+        place += np.float32(DIRECTIONS)
+        first = place.astype(np.intp)
+        place -= first
+        start, step, lean = outline.tables
+        place *= step.take(first)
+        place += start.take(first)
+        place -= radius
+        place *= lean.take(first)
+        return place
 
 
 def edge(depth_mm: NDArray[np.float32], width_mm: float) -> NDArray[np.float32]:
     """How much of each pixel is inside: 0..1, a ramp of ``width_mm`` centred on the curve."""
-    return np.clip(depth_mm * np.float32(1 / width_mm) + np.float32(0.5), 0, 1)
+    inside = depth_mm * np.float32(1 / width_mm)
+    inside += np.float32(0.5)
+    np.maximum(inside, np.float32(0), out=inside)
+    return np.minimum(inside, np.float32(1), out=inside)
 
 
 def paint(

@@ -64,7 +64,7 @@ def any_thorax(
     u = rng.uniform
     towards = math.radians(u(95, 175))
     gap = heart_mm + right_mm * max(0.15, -math.cos(towards)) + rng.exponential(14)
-    half = u(95, 160)
+    half = u(110, 165)
     along = rng.normal(0, 25)
     x = (gap - half) * math.cos(towards) - along * math.sin(towards)
     y = (gap - half) * math.sin(towards) + along * math.cos(towards)
@@ -198,7 +198,7 @@ def paint_chest_wall(canvas: NDArray[np.float32], grid: Grid, thorax: Thorax, co
     muscle = thorax.inside.grown(thorax.muscle_mm)
     depth = grid.smooth_depth_mm(muscle)
     # Layers of muscle with fat between them, bent by chance.
-    layers = np.clip(4 * np.sin(depth * np.float32(thorax.layers_per_mm) + 1.6 * coarse) - np.float32(2.2), 0, 1)
+    layers = edge(np.sin(depth * np.float32(thorax.layers_per_mm) + np.float32(1.6) * coarse) - np.float32(0.7), 0.3)
     flesh = np.float32(contrast.muscle) + layers * np.float32(0.7 * (contrast.fat - contrast.muscle))
     wall = np.full(grid.shape, np.float32(contrast.fat))
     wall += edge(depth, width) * (flesh - wall)
