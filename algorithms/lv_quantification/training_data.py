@@ -1,0 +1,163 @@
+"""Short-axis pictures with expert contours, read from the folder layouts of the Sunnybrook Cardiac Data.
+
+    DATA/**/PATIENT/dicom/N.dcm                                     cine frames, one file each
+    DATA/**/PATIENT/contours/IM-0001-NNNN-icontour-manual.txt       endocardium on file N: "x y" in pixels, one polygon
+    DATA/**/PATIENT/contours/IM-0001-NNNN-ocontour-manual.txt       epicardium
+    DATA/**/images/PATIENT-IM-0001-NNNN.png                         pictures without a header
+    DATA/**/endocardium/PATIENT-IM-0001-NNNN.png                    mask of the cavity, same name
+
+The same patient may lie in both layouts (SC-HF-I-1 and SC-HF-I-01): names are compared without leading zeros, and
+pictures that DICOM files bring are not read a second time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from algorithms.lv_quantification.polygon import mask_of
+from dicom_node.errors import UsageError
+from dicom_node.series import Series, Spacing, Volume
+
+CONTOUR = re.compile(r"IM-\d{4}-(\d{4})-([io])contour-manual\.txt$")
+PICTURE = re.compile(r"(?P<patient>.+)-IM-\d{4}-(?P<number>\d{4})\.png$")
+ASSUMED_MM = 1.33
+"""Spacing of pictures without a header: the middle of what the DICOM files of the same collection have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One picture with the expert's cavity (all False: no ventricle in it) and, where drawn, the epicardium."""
+
+    patient: str
+    number: int
+    image: NDArray[np.float32]
+    cavity: NDArray[np.bool_]
+    inside: NDArray[np.bool_] | None
+    spacing: Spacing
+    physical: bool
+    """Whether the spacing is the header's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One patient's cine with its contours: ``contours[(slice, frame)]`` = (endocardium, epicardium or None), (n, 2)."""
+
+    patient: str
+    series: Series
+    contours: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+
+
+def patient_key(name: str) -> str:
+    """The patient's name in the collection without leading zeros: SC-HF-I-01 -> SC-HF-I-1."""
+    return "-".join(part.lstrip("0") or "0" if part.isdigit() else part for part in name.split("-"))
+
+
+def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[Study]:
+    """Every PATIENT with ``dicom`` and ``contours`` below ``data``. Raises UsageError where a contour has no picture."""
+    studies = []
+    for folder in sorted(path.parent for path in data.rglob("contours") if path.is_dir()):
+        if not (folder / "dicom").is_dir():
+            raise UsageError(f"{folder.name} has contours but no folder dicom beside them")
+        files = {int(path.stem): path for path in (folder / "dicom").glob("*.dcm") if path.stem.isdigit()}
+        series = load([files[number] for number in sorted(files)])
+        studies.append(Study(patient_key(folder.name), series, _contours(folder, files, series, load)))
+    return studies
+
+
+def read_labelled(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[Labelled]:
+    """Every picture with truth below ``data``, in a fixed order.
+
+    Slices of a study on which the expert drew nothing at all have no ventricle to measure (they lie above the base or
+    below the apex): four of their frames come as pictures with an empty cavity.
+
+    Raises:
+        UsageError: nothing of these layouts is there, or a file is not what its name says.
+    """
+    pictures = [picture for study in read_studies(data, load) for picture in _pictures(study)]
+    known = {picture.patient for picture in pictures}
+    for folder in sorted(path for path in data.rglob("images") if (path.parent / "endocardium").is_dir()):
+        for path in sorted(folder.glob("*.png")):
+            named = PICTURE.search(path.name)
+            mask = path.parent.parent / "endocardium" / path.name
+            if named and mask.exists() and patient_key(named["patient"]) not in known:
+                pictures.append(_from_png(path, mask, patient_key(named["patient"]), int(named["number"])))
+    if not pictures:
+        raise UsageError(
+            f"no labelled short-axis picture in {data}: PATIENT/dicom with PATIENT/contours, or images with "
+            "endocardium, are needed (see docs/lv-quantification)"
+        )
+    return pictures
+
+
+def _contours(
+    folder: Path, files: dict[int, Path], series: Series, load: Callable[[Sequence[Path]], Series]
+) -> dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
+    where = {
+        frame.ref.sop_instance_uid: (index, position)
+        for index, volume in enumerate(series.volumes)
+        for position, frame in enumerate(volume.frames)
+    }
+    drawn: dict[int, dict[str, NDArray[np.float64]]] = {}
+    for path in sorted((folder / "contours").glob("*.txt")):
+        named = CONTOUR.search(path.name)
+        if named:
+            drawn.setdefault(int(named[1]), {})[named[2]] = _read_polygon(path)
+    found = {}
+    for number, lines in drawn.items():
+        if number not in files:
+            raise UsageError(f"{folder.name}: a contour is drawn on file {number}, but dicom/{number}.dcm is missing")
+        if "i" in lines:
+            place = where[load([files[number]]).frames[0].ref.sop_instance_uid]
+            found[place] = (lines["i"], lines.get("o"))
+    return found
+
+
+def _read_polygon(path: Path) -> NDArray[np.float64]:
+    try:
+        points = np.loadtxt(path, ndmin=2)
+    except ValueError as error:
+        raise UsageError(f"{path.name}: a contour has two numbers in each line") from error
+    if points.shape[1] != 2 or len(points) < 3:
+        raise UsageError(f"{path.name}: a contour has three points or more, two numbers each; got {points.shape}")
+    return points
+
+
+def _pictures(study: Study) -> list[Labelled]:
+    found = []
+    for index, volume in enumerate(study.series.volumes):
+        drawn = {frame: lines for (at, frame), lines in study.contours.items() if at == index}
+        for frame, (inner, outer) in sorted(drawn.items()):
+            cavity = mask_of(inner, volume.rows, volume.columns)
+            inside = None if outer is None else mask_of(outer, volume.rows, volume.columns) | cavity
+            found.append(_picture(study, index, volume, frame, cavity, inside))
+        if not drawn:
+            empty = np.zeros((volume.rows, volume.columns), bool)
+            for frame in range(0, len(volume.frames), max(1, len(volume.frames) // 4)):
+                found.append(_picture(study, index, volume, frame, empty, empty))
+    return found
+
+
+def _picture(
+    study: Study, index: int, volume: Volume, frame: int, cavity: NDArray[np.bool_], inside: NDArray[np.bool_] | None
+) -> Labelled:
+    if volume.spacing is None:
+        raise UsageError(f"{study.patient}: slice {index + 1} has no PixelSpacing")
+    image = np.asarray(volume.pixels.read(frame, frame + 1)[0], np.float32)
+    return Labelled(study.patient, index * 1000 + frame, image, cavity, inside, volume.spacing, physical=True)
+
+
+def _from_png(path: Path, mask: Path, patient: str, number: int) -> Labelled:
+    with Image.open(path) as picture, Image.open(mask) as drawn:
+        image = np.asarray(picture.convert("L"), np.float32)
+        cavity = np.asarray(drawn.convert("L")) > 127
+    if image.shape != cavity.shape:
+        raise UsageError(f"{path.name}: the picture is {image.shape}, its mask {cavity.shape}")
+    spacing = Spacing(ASSUMED_MM * 256 / image.shape[0], ASSUMED_MM * 256 / image.shape[0])
+    return Labelled(patient, number, image, cavity, None, spacing, physical=False)
