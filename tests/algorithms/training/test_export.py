@@ -147,7 +147,7 @@ class Fixed(nn.Module):
 
 
 def test_a_network_that_is_made_for_one_size_of_batch_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="torch cannot export Fixed; .* every batch size"):
+    with pytest.raises(ModelError, match=r"torch cannot export Fixed; .* every batch size"):
         export(Fixed(), {"x": torch.randn(2, 8)}, ["y"], tmp_path / "fixed.onnx")
 
 
