@@ -140,9 +140,15 @@ class DeepLayerAggregation(nn.Module):
 
 
 def finder() -> nn.Module:
-    """(n, 1, rows, columns) whole field at 2.6 mm -> (n, 1, rows, columns) logits of the cavity (MONAI's BasicUNet)."""
-    from monai.networks.nets import BasicUNet
+    """(n, 1, 128, 128) whole field at 2.6 mm -> (n, 1, 128, 128) logits of the cavity (MONAI's residual U-Net)."""
+    from monai.networks.nets import UNet
 
-    return BasicUNet(
-        spatial_dims=2, in_channels=1, out_channels=1, features=(12, 16, 24, 48, 64, 12), norm="batch", dropout=0.1
+    return UNet(
+        spatial_dims=2,
+        in_channels=1,
+        out_channels=1,
+        channels=(16, 32, 48, 64, 96),
+        strides=(2, 2, 2, 2),
+        num_res_units=1,
+        norm="batch",
     )
