@@ -23,12 +23,12 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: int) -
     return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def shade(picture: Picture, grid: Grid, rng: np.random.Generator, depth_mm: float) -> Picture:
-    """Surface coils: bright near the chest wall (up and to the left of the heart), falling off with depth."""
+def coils(grid: Grid, rng: np.random.Generator, depth_mm: float) -> Picture:
+    """Surface coils' factor: high near the chest wall (up and to the left of the heart), falling off with depth."""
     angle = math.radians(rng.uniform(80, 180))
     towards = grid.x_mm * np.float32(math.cos(angle)) + grid.y_mm * np.float32(math.sin(angle))
     bent = smooth_noise(rng, grid.shape, 2) * np.float32(0.12)
-    return picture * np.exp(np.clip(towards * np.float32(1 / depth_mm), -1.2, 1.5) + bent)
+    return np.exp(np.clip(towards * np.float32(1 / depth_mm), -1.2, 1.5) + bent)
 
 
 def band(picture: Picture, rng: np.random.Generator) -> Picture:
@@ -141,7 +141,7 @@ def spoil(picture: Picture, grid: Grid, rng: np.random.Generator, keep: NDArray[
         keep: pixels that no field mask may hide.
     """
     if rng.random() < 0.9:
-        picture = shade(picture, grid, rng, rng.uniform(60, 400))
+        picture = picture * coils(grid, rng, rng.uniform(60, 400))
     if rng.random() < 0.12:
         picture = band(picture, rng)
     if rng.random() < 0.25:

@@ -44,7 +44,7 @@ class Outline:
 
     @cached_property
     def tables(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Over two turns: radius, its step to the next degree, cosine of the angle between ray and the curve's normal."""
+        """Over two turns: radius, its step to the next degree, cosine of the angle between ray and normal."""
         radius = np.tile(self.radius_mm, 2)
         step = np.empty_like(radius)
         np.subtract(radius[1:], radius[:-1], out=step[:-1])

@@ -189,8 +189,30 @@ def paint_thorax(canvas: NDArray[np.float32], grid: Grid, thorax: Thorax, contra
         _paint_organ(canvas, grid, vessel, contrast, grain)
 
 
-def paint_chest_wall(canvas: NDArray[np.float32], grid: Grid, thorax: Thorax, contrast: Contrast) -> None:
-    """Lays muscle, ribs, fat and the air outside over the picture, in place."""
+@dataclass(frozen=True, eq=False)
+class ChestWall:
+    """Muscle, ribs, fat and the air outside, ready to be laid over pictures of one plane.
+
+    Attributes:
+        signal: (rows, columns).
+        cover: (rows, columns) share of each pixel that it covers.
+        wires: metal.
+    """
+
+    signal: NDArray[np.float32]
+    cover: NDArray[np.float32]
+    wires: tuple[Outline, ...]
+
+    def paint(self, canvas: NDArray[np.float32], grid: Grid, contrast: Contrast) -> None:
+        """Lays it over the picture, in place."""
+        canvas += self.cover * (self.signal - canvas)
+        for wire in self.wires:
+            paint(canvas, grid, wire.grown(1.2), 1.2 * contrast.fat, soft_mm=3.0)
+            paint(canvas, grid, wire, 0.0, soft_mm=3.0)
+
+
+def chest_wall(grid: Grid, thorax: Thorax, contrast: Contrast) -> ChestWall:
+    """Draws the wall."""
     rng = np.random.default_rng([thorax.seed, 1])
     width = grid.pixel_mm
     grain = smooth_noise(rng, grid.shape, 40)
@@ -207,11 +229,7 @@ def paint_chest_wall(canvas: NDArray[np.float32], grid: Grid, thorax: Thorax, co
         paint(wall, grid, rib.outline, rib.signal, ink=0.8)
     wall *= 1 + np.float32(0.07) * grain + np.float32(0.05) * coarse
     wall *= edge(grid.smooth_depth_mm(muscle.grown(thorax.fat_mm)), width)
-    depth = grid.smooth_depth_mm(thorax.inside)
-    canvas += edge(-depth, width) * (wall - canvas)
-    for wire in thorax.wires:
-        paint(canvas, grid, wire.grown(1.2), 1.2 * contrast.fat, soft_mm=3.0)
-        paint(canvas, grid, wire, 0.0, soft_mm=3.0)
+    return ChestWall(wall, edge(-grid.smooth_depth_mm(thorax.inside), width), thorax.wires)
 
 
 def _paint_organ(
