@@ -6,13 +6,20 @@ A package offers an algorithm by naming a module in the entry-point group ``dico
     def create(options: Options, models: Models) -> Algorithm
 
 and the object that ``create`` returns has ``info`` and ``run``. The built-in algorithms use this same door.
+
+Beside it, a package may have two submodules that the commands of the same names call:
+
+    train.py      def train(data: Path, out: Path, bench: Workbench) -> None
+    evaluate.py   def evaluate(data: Path, bench: Workbench) -> EvaluationReport
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +34,15 @@ __all__ = [
     "Algorithm",
     "AlgorithmInfo",
     "AlgorithmOptions",
+    "Device",
+    "EvaluationReport",
     "Model",
     "ModelInfo",
     "Models",
     "NoModels",
     "Progress",
     "UnsuitableSeries",
+    "Workbench",
     "silent",
 ]
 
@@ -80,12 +90,19 @@ class Models(Protocol):
         """Raises ModelError where the manifest has no such model, or the file is not the manifest's."""
         ...
 
+    def card(self, name: str) -> Mapping[str, Any]:
+        """What the manifest tells of a model besides, such as the patients that it never saw. Raises ModelError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NoModels:
     """For algorithms that have no weights."""
 
     def open(self, name: str) -> Model:
+        raise ModelError(f"no model {name!r}: this algorithm has no model.toml")
+
+    def card(self, name: str) -> Mapping[str, Any]:
         raise ModelError(f"no model {name!r}: this algorithm has no model.toml")
 
 
@@ -111,3 +128,54 @@ class Algorithm(Protocol):
     def run(self, series: Series, progress: Progress = silent) -> AnalysisResult:
         """Analyses one series. Raises UnsuitableSeries where the input is not for it, saying what it needs."""
         ...
+
+
+Device = Literal["auto", "cpu", "cuda"]
+"""``auto``: the GPU where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What ``train`` and ``evaluate`` get from the command besides their data.
+
+    Args:
+        load: the node's own loader: DICOM files of one study -> Series. Its files live as long as the command.
+        models: the weights of the algorithm's ``model.toml`` (or those of ``--models``); ``NoModels`` without any.
+        seed: of everything random.
+        device: where networks run.
+        progress: to be told how far it is.
+    """
+
+    load: Callable[[Sequence[Path]], Series]
+    models: Models = NoModels()
+    seed: int = 0
+    device: Device = "auto"
+    progress: Progress = silent
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """What an evaluation found. ``None`` stands where there is no figure; NaN and infinity are refused.
+
+    Args:
+        rows: of the table, each from column to cell.
+        values: what ``--json`` prints: mappings, sequences, texts, numbers.
+        notes: sentences below the table, such as what the figures rest on.
+    """
+
+    rows: tuple[Mapping[str, str | int | float | None], ...]
+    values: Mapping[str, Any] | Sequence[Any]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        wrong = [place for part in ("rows", "values") for place in _not_finite(getattr(self, part), part)]
+        if wrong:
+            raise ValueError(f"an evaluation says None where it has no figure; no finite number at {', '.join(wrong)}")
+
+
+def _not_finite(value: object, place: str) -> list[str]:
+    if isinstance(value, Mapping):
+        return [found for key, inner in value.items() for found in _not_finite(inner, f"{place}.{key}")]
+    if isinstance(value, (list, tuple)):
+        return [found for index, inner in enumerate(value) for found in _not_finite(inner, f"{place}[{index}]")]
+    return [place] if isinstance(value, float) and not math.isfinite(value) else []

@@ -6,7 +6,7 @@
     file = "landmarks.onnx"                 # beside model.toml
     sha256 = "9f86d081884c7d65..."          # of the file
     simulated_only = true                   # trained on simulated images only: every result says so
-    card = { data = "...", licence = "..." }  # optional: what a person should know; not read here
+    card = { data = "...", licence = "..." }  # optional: for persons, and for evaluate
 
 Weights may be stored as float16 to keep files small; whoever calls ``run`` gives and gets the usual float32.
 """
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from dicom_node.algorithm import Model, ModelInfo
+from dicom_node.algorithm import Device, Model, ModelInfo
 from dicom_node.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -104,11 +104,13 @@ class ModelFolder:
     Args:
         folder: where ``model.toml`` lies.
         threads: CPU threads of a session; 0 leaves it to ONNX Runtime (all cores).
+        device: where they run; ``auto`` takes the GPU where there is one.
     """
 
-    def __init__(self, folder: Path, threads: int = 0) -> None:
+    def __init__(self, folder: Path, threads: int = 0, device: Device = "auto") -> None:
         self._folder = folder
         self._threads = threads
+        self._device = device
         self._entries = read_manifest(folder / MANIFEST)
         self._open: dict[str, OnnxModel] = {}
         self._lock = threading.Lock()
@@ -129,12 +131,20 @@ class ModelFolder:
                 self._open[name] = self._opened(name)
             return self._open[name]
 
-    def _opened(self, name: str) -> OnnxModel:
+    def card(self, name: str) -> Mapping[str, Any]:
+        """``card`` of the model in the manifest. Raises ModelError where there is no such model."""
+        return self._entry(name).card
+
+    def _entry(self, name: str) -> ManifestEntry:
         entry = self._entries.get(name)
         if entry is None:
             raise ModelError(
                 f"no model {name!r} in {MANIFEST} of {self._folder.name}: it has {', '.join(self._entries)}"
             )
+        return entry
+
+    def _opened(self, name: str) -> OnnxModel:
+        entry = self._entry(name)
         try:
             content = (self._folder / entry.file).read_bytes()
         except OSError as error:
@@ -148,13 +158,13 @@ class ModelFolder:
                 f"model {name!r}: {entry.file} has sha256 {found}, but {MANIFEST} says {entry.sha256}: install the "
                 "algorithm again, or correct the manifest if the new weights are meant"
             )
-        return OnnxModel(content, entry.info, self._threads)
+        return OnnxModel(content, entry.info, self._threads, self._device)
 
 
 class OnnxModel:
     """An ONNX Runtime session under the name that results give it."""
 
-    def __init__(self, content: bytes, info: ModelInfo, threads: int) -> None:
+    def __init__(self, content: bytes, info: ModelInfo, threads: int, device: Device = "auto") -> None:
         import onnxruntime  # here: whoever only lists algorithms need not wait for it
         from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
@@ -164,7 +174,7 @@ class OnnxModel:
         options.use_deterministic_compute = True
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # several workers share the cores
-        wanted = [CUDA, CPU] if CUDA in onnxruntime.get_available_providers() and has_cuda_device() else [CPU]
+        wanted = _providers(device, CUDA in onnxruntime.get_available_providers() and has_cuda_device())
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=wanted)
         except tuple(kind for kind in vars(runtime).values() if _is_error(kind)) as error:  # they share no base
@@ -211,6 +221,12 @@ class OnnxModel:
 
     def _converted(self, name: str, value: NDArray) -> NDArray:
         return np.ascontiguousarray(value, dtype=NUMPY_TYPES.get(self._inputs[name], value.dtype))
+
+
+def _providers(device: Device, has_gpu: bool) -> list[str]:
+    if device == "cuda" and not has_gpu:
+        raise ModelError("device cuda: ONNX Runtime finds no GPU here; use device cpu or auto")
+    return [CPU] if device == "cpu" or not has_gpu else [CUDA, CPU]
 
 
 def _is_error(kind: object) -> bool:

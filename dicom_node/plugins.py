@@ -18,11 +18,13 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dicom_node.algorithm import Algorithm, AlgorithmOptions, Models, NoModels
+from dicom_node.algorithm import Algorithm, AlgorithmOptions, Device, Models, NoModels
 from dicom_node.errors import UsageError
 from dicom_node.models import MANIFEST, ModelFolder
 
 GROUP = "dicom_node.algorithms"
+OF_TRAINING = frozenset({"torch", "monai", "sklearn", "onnx", "onnxscript", "tqdm", "tomli_w"})
+"""What the extra ``train`` brings, as it is imported."""
 
 
 class OptionRow(NamedTuple):
@@ -83,7 +85,18 @@ class Catalogue:
             UsageError: no such algorithm, or the options do not hold.
             ModelError: its weights are missing or not those of its manifest.
         """
-        return self._offer(name).create(self._options(name, options), self._models(name))
+        return self._offer(name).create(self._options(name, options), self.models(name))
+
+    def models(self, name: str, folder: Path | None = None, device: Device = "auto") -> Models:
+        """The weights of the algorithm's own ``model.toml`` if it has one, or those of another ``folder``.
+
+        Raises:
+            ModelError: the manifest does not hold, or ``folder`` has none.
+        """
+        own = self.folder(name)
+        if folder is None and not (own / MANIFEST).exists():
+            return NoModels()
+        return ModelFolder(folder or own, self._threads, device)
 
     def describe_options(self, name: str) -> tuple[OptionRow, ...]:
         """Every option with its type or range, its default and what it does."""
@@ -139,16 +152,14 @@ class Catalogue:
             raise UsageError(f"options of {name} do not hold: {told}")
         return model.model_validate(dict(options))
 
-    def _models(self, name: str) -> Models:
-        folder = self.folder(name)
-        return ModelFolder(folder, self._threads) if (folder / MANIFEST).exists() else NoModels()
-
 
 def _imported(load: Callable[[], Any], what: str) -> Any:
     try:
         return load()
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"{what} cannot be imported: {error}") from error
+        missing = (getattr(error, "name", None) or "").partition(".")[0]
+        hint = "; it needs the extra train: pip install 'dicom-node[train]'" if missing in OF_TRAINING else ""
+        raise UsageError(f"{what} cannot be imported: {error}{hint}") from error
 
 
 def _told(detail: ErrorDetails, model: type[AlgorithmOptions]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import socket
@@ -47,6 +48,17 @@ def needs_shared():
         if not path.exists():
             _missing(f"../shared/{relative} is not beside this checkout")
         return path
+
+    return need
+
+
+@pytest.fixture
+def needs_package():
+    """A function: name of a Python module -> nothing, or skip (fail with CI=true)."""
+
+    def need(module: str) -> None:
+        if importlib.util.find_spec(module) is None:
+            _missing(f"Python package {module} is not installed (make test installs it: extras train, test)")
 
     return need
 

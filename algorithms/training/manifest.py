@@ -31,6 +31,7 @@ class Entry:
         data: what it was trained on.
         figures: what it reached, by name; numbers, text, or lists of them ([low, value, high] of an interval).
         simulated_only: trained on simulated images only; every result says so.
+        more: further facts for the card, such as which patients it never saw; ``evaluate`` reads it by ``Models.card``.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Entry:
     data: str
     figures: Mapping[str, Any] = field(default_factory=dict)
     simulated_only: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_manifest(folder: Path, entries: Sequence[Entry]) -> None:
@@ -65,5 +67,5 @@ def _table(folder: Path, entry: Entry) -> dict[str, Any]:
     table: dict[str, Any] = {"name": entry.name, "version": entry.version, "file": entry.file, "sha256": sha256}
     if entry.simulated_only:
         table["simulated_only"] = True
-    card = {"inputs": entry.inputs, "licence": entry.licence, "data": entry.data}
-    return {**table, "card": {**card, "figures": dict(entry.figures)} if entry.figures else card}
+    card = {"inputs": entry.inputs, "licence": entry.licence, "data": entry.data, "figures": dict(entry.figures)}
+    return {**table, "card": {**card, **entry.more}}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from algorithms.ulm_decoupling.algorithm import UlmDecoupling
 from algorithms.ulm_decoupling.options import Options
 from algorithms.ulm_decoupling.score import score_localisations
+from dicom_node.algorithm import EvaluationReport, Workbench
 from dicom_node.errors import UsageError
 from dicom_node.result import Table
 from dicom_node.series import ArrayPixels, Frame, FrameRef, Series, Volume
@@ -28,8 +29,10 @@ POSITION = ("frame", "x_px", "y_px")
 Arm = Literal["decoupled", "plain"]
 
 
-def evaluate(data: Path) -> list[dict[str, Any]]:
+def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     """One row for each sequence and arm: jaccard, precision, sensitivity, rmse_px (None without a pair), counts.
+
+    The sequences are arrays and nothing is drawn at random: of the workbench only ``progress`` is used.
 
     Raises:
         UsageError: no sequence with truth in ``data``, or a file that is not what its name says.
@@ -37,7 +40,11 @@ def evaluate(data: Path) -> list[dict[str, Any]]:
     sequences = sorted(path for path in data.glob("*.npz") if _truth_of(path).exists())
     if not sequences:
         raise UsageError(f"no NAME.npz with NAME{TRUTH} beside it in {data}")
-    return [_row(path, arm) for path in sequences for arm in get_args(Arm)]
+    rows = []
+    for number, path in enumerate(sequences):
+        bench.progress(number / len(sequences), path.stem)
+        rows += [_row(path, arm) for arm in get_args(Arm)]
+    return EvaluationReport(rows=tuple(rows), values=rows)
 
 
 def _row(path: Path, arm: Arm) -> dict[str, Any]:

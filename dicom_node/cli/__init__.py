@@ -32,8 +32,8 @@ COMMANDS = {
     "inbox": "inbox",
     "status": "status",
     "algorithms": "algorithms",
-    "train": "algorithms",
-    "evaluate": "algorithms",
+    "train": "training",
+    "evaluate": "training",
 }
 
 

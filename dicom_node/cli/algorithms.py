@@ -1,15 +1,14 @@
-"""``dicom-node algorithms | train | evaluate``: what can be run, taught and judged."""
+"""``dicom-node algorithms``: what can be run."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from dicom_node.cli.options import json_option
 from dicom_node.cli.tables import console, show_json, show_table
-from dicom_node.errors import DicomNodeError, UsageError
+from dicom_node.errors import DicomNodeError
 
 
 @click.command()
@@ -51,40 +50,3 @@ def _show_options(name: str, rows, as_json: bool) -> None:
         click.echo(f"\n  {row.option}: {row.type}, default {row.default}")
         if row.description:
             click.echo(click.wrap_text(row.description, min(console().width, 110), "      ", "      "))
-
-
-@click.command()
-@click.argument("algorithm")
-@click.option("--data", required=True, type=click.Path(exists=True, path_type=Path), help="Folder of training data.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where model and card go.")
-def train(algorithm: str, data: Path, out: Path) -> None:
-    """Train the models of ALGORITHM."""
-    from dicom_node.plugins import Catalogue
-
-    trainer = Catalogue().part(algorithm, "train")
-    if trainer is None:
-        raise UsageError(f"{algorithm} has nothing to train: it works without learned weights")
-    trainer(data, out)
-
-
-@click.command()
-@click.argument("algorithm")
-@click.option("--data", required=True, type=click.Path(exists=True, path_type=Path), help="Folder of data with truth.")
-@json_option
-def evaluate(algorithm: str, data: Path, as_json: bool) -> None:
-    """Judge ALGORITHM on data with truth.
-
-    It runs through the same code as in the node.
-    """
-    from dicom_node.plugins import Catalogue
-
-    evaluator = Catalogue().part(algorithm, "evaluate")
-    if evaluator is None:
-        raise UsageError(f"{algorithm} offers no evaluation")
-    rows = evaluator(data)
-    if as_json:
-        show_json(rows)
-        return
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [[f"{row[c]:.3f}" if isinstance(row.get(c), float) else row.get(c, "") for c in columns] for row in rows]
-    show_table(f"{algorithm} on {data}", columns, cells, f"no data with truth in {data}")

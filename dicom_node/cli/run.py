@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 import yaml
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dicom_node.cli.tables import progress_console, show_json, show_table
+from dicom_node.cli.tables import progress_bar, show_json, show_table
 from dicom_node.errors import UsageError
 
 
@@ -73,7 +72,7 @@ def run(
     options = catalogue.canonical_options(algorithm, options)  # as the node does: the same work, the same UIDs
     job = EncodeJob(content_time=local_moment(time.time()), namespace=namespace, options=options)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="dicom-node-") as scratch, _bar() as bar:
+    with tempfile.TemporaryDirectory(prefix="dicom-node-") as scratch, progress_bar() as bar:
         task = bar.add_task(algorithm, total=1.0)
         outcome = analyse(
             ready,
@@ -91,18 +90,6 @@ def run(
     show_table("summary", ("what", "value"), _short(outcome.summary), "no summary")
     for note in outcome.notes:
         click.echo(f"note: {note}")
-
-
-def _bar() -> Progress:
-    out = progress_console()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=out,
-        transient=True,
-        disable=not out.is_terminal,
-    )
 
 
 def _options_of(config, rule_name: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 UID_TAIL = 12
@@ -28,6 +29,19 @@ def console() -> Console:
 def progress_console() -> Console:
     """Where progress is shown: standard error, so that results can be piped."""
     return Console(stderr=True)
+
+
+def progress_bar() -> Progress:
+    """A bar that goes away when it is done, on a terminal only."""
+    out = progress_console()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    )
 
 
 def show_table(

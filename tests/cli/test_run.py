@@ -1,4 +1,4 @@
-"""run, algorithms, train, evaluate."""
+"""run, algorithms."""
 
 from __future__ import annotations
 
@@ -115,15 +115,3 @@ def test_algorithms_shows_the_options_of_one(call, monkeypatch):
     options = json.loads(call("algorithms", "ulm_decoupling", "--json").out)
     assert {"threshold", "scales"} <= {option["option"] for option in options}
     assert call("algorithms", "ulm_decuopling").code == 2
-
-
-def test_there_is_nothing_to_train_for_ulm(call, tmp_path):
-    shown = call("train", "ulm_decoupling", "--data", tmp_path, "--out", tmp_path / "out")
-    assert shown.code == 2
-    assert shown.err.strip() == "ulm_decoupling has nothing to train: it works without learned weights"
-
-
-def test_evaluate_of_an_algorithm_that_offers_none_is_wrong_use(call, tmp_path):
-    shown = call("evaluate", "fake_arithmetic", "--data", tmp_path)
-    assert shown.code == 2
-    assert "offers no evaluation" in shown.err

@@ -9,8 +9,16 @@ import pytest
 from click.testing import CliRunner
 
 from algorithms.ulm_decoupling.evaluate import evaluate
+from dicom_node.algorithm import Workbench, silent
 from dicom_node.cli import cli
 from dicom_node.errors import UsageError
+
+
+def workbench(progress=silent):
+    def load(paths):
+        raise AssertionError("the sequences are arrays, not DICOM")
+
+    return Workbench(load=load, progress=progress)
 
 
 def write(folder, name, frames, truth):
@@ -23,7 +31,9 @@ def test_rows_for_each_sequence_and_arm(tmp_path, drawn):
     write(tmp_path, "b", drawn.frames, drawn.truth)
     write(tmp_path, "a", drawn.frames, drawn.truth[: len(drawn.truth) // 2])  # half of the truth: half is false
     np.savez(tmp_path / "no_truth.npz", frames=drawn.frames)
-    rows = evaluate(tmp_path)
+    told = []
+    rows = evaluate(tmp_path, workbench(lambda fraction, doing: told.append((fraction, doing)))).rows
+    assert told == [(0.0, "a"), (0.5, "b")]
     assert [(row["sequence"], row["arm"]) for row in rows] == [
         ("a", "decoupled"),
         ("a", "plain"),
@@ -40,7 +50,7 @@ def test_rows_for_each_sequence_and_arm(tmp_path, drawn):
 
 def test_nothing_found_has_no_error_to_tell(tmp_path):
     write(tmp_path, "dark", np.zeros((20, 32, 32), np.uint8), [(3, 10, 10)])
-    row = evaluate(tmp_path)[0]
+    row = evaluate(tmp_path, workbench()).rows[0]
     assert (row["jaccard"], row["rmse_px"], row["localisations"]) == (0.0, None, 0)
 
 
@@ -58,7 +68,7 @@ def test_data_that_do_not_hold_are_refused(tmp_path, drawn, break_it, said):
     write(tmp_path, "a", drawn.frames, drawn.truth)
     break_it(tmp_path)
     with pytest.raises(UsageError, match=said):
-        evaluate(tmp_path)
+        evaluate(tmp_path, workbench())
 
 
 def test_the_command_prints_the_rows(tmp_path, drawn):
