@@ -88,3 +88,51 @@ SUBSTANCE = Code("105590001", "SCT", "Substance")
 # Contrast agents (CID 12030) and the substance as a segment type
 CONTRAST_AGENT = Code("385420005", "SCT", "Contrast agent")
 SONOVUE = Code("125906", "DCM", "SonoVue")
+
+# Cine MR of the left ventricle (CID 12305, 12307, 3835, 3833; LOINC)
+LEFT_VENTRICLE = Code("87878005", "SCT", "Left ventricle")
+LEFT_VENTRICLE_MYOCARDIUM = Code("49848007", "SCT", "Left Ventricle Myocardium")
+ENDOCARDIAL_AREA = Code("59094-3", "LN", "Endocardial Area")
+AREA = Code("42798000", "SCT", "Area")
+DIAMETER = Code("81827009", "SCT", "Diameter")
+WALL_THICKNESS = Code("122445", "DCM", "Wall Thickness")
+CARDIAC_CYCLE_POINT = Code("272518008", "SCT", "Cardiac Cycle Point")
+DIASTOLE = Code("90892000", "SCT", "Diastole")
+SYSTOLE = Code("111973004", "SCT", "Systole")
+END_DIASTOLE = Code("416190007", "SCT", "End diastole")
+END_SYSTOLE = Code("416430001", "SCT", "End Systole")
+LV_ED_VOLUME = Code("8821-1", "LN", "Left Ventricular ED Volume")
+LV_ES_VOLUME = Code("8823-7", "LN", "Left Ventricular ES Volume")
+LV_EJECTION_FRACTION_BY_MR = Code("8811-2", "LN", "Left ventricular ejection fraction by MR")
+STROKE_VOLUME = Code("90096001", "SCT", "Stroke Volume")
+LV_MASS = Code("18087-7", "LN", "Left Ventricle Mass")
+HEART_RATE = Code("8867-4", "LN", "Heart rate")
+
+# Segments of the left ventricle's wall: anteroseptal, anterior, anterolateral, inferolateral, inferior, inferoseptal
+LV_BASAL_SEGMENTS = (  # CID 3782
+    Code("396482007", "SCT", "left ventricle basal anteroseptal segment"),
+    Code("264850008", "SCT", "left ventricle basal anterior segment"),
+    Code("396654005", "SCT", "left ventricle basal anterolateral segment"),
+    Code("396652009", "SCT", "left ventricle basal inferolateral segment"),
+    Code("264846001", "SCT", "left ventricle basal inferior segment"),
+    Code("396646008", "SCT", "left ventricle basal inferoseptal segment"),
+)
+LV_MID_SEGMENTS = (  # CID 3783
+    Code("396647004", "SCT", "left ventricle mid anteroseptal segment"),
+    Code("264848000", "SCT", "left ventricle mid anterior segment"),
+    Code("396656007", "SCT", "left ventricle mid anterolateral segment"),
+    Code("396655006", "SCT", "left ventricle mid inferolateral segment"),
+    Code("264847005", "SCT", "left ventricle mid inferior segment"),
+    Code("396649001", "SCT", "left ventricle mid inferoseptal segment"),
+)
+LV_APICAL_SEGMENTS = (  # CID 3785
+    Code("130620", "DCM", "left ventricle apical anteroseptal segment"),
+    Code("264844003", "SCT", "left ventricle apical anterior segment"),
+    Code("130623", "DCM", "left ventricle apical anterolateral segment"),
+    Code("130622", "DCM", "left ventricle apical inferolateral segment"),
+    Code("264849008", "SCT", "left ventricle apical inferior segment"),
+    Code("130621", "DCM", "left ventricle apical inferoseptal segment"),
+)
+
+# Titles of key objects (CID 7010)
+OF_INTEREST = Code("113000", "DCM", "Of Interest")

@@ -1,0 +1,202 @@
+"""What the estimates of a stack's slices come to: measured slices, the phases of the study, its global function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.lv_quantification.function import (
+    LEAST_SLICES,
+    GlobalFunction,
+    bridged,
+    global_function,
+    largest_run,
+    volumes_ml,
+)
+from algorithms.lv_quantification.phase import Phases, phases
+from algorithms.lv_quantification.reported import reported
+from algorithms.lv_quantification.stack import Slice, Stack
+from dicom_node.errors import UnsuitableSeries
+from dicom_node.series import FrameRef
+
+CAVITY, MYOCARDIUM = 0, 1
+DIAMETERS, THICKNESSES = slice(2, 5), slice(5, 11)
+
+
+class Estimate(Protocol):
+    """What the networks say of one slice: estimate.SliceEstimate."""
+
+    @property
+    def found(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def cavity(self) -> NDArray[np.bool_]: ...
+    @property
+    def myocardium(self) -> NDArray[np.bool_]: ...
+    @property
+    def regressed(self) -> NDArray[np.floating]: ...
+    @property
+    def spread(self) -> NDArray[np.floating]: ...
+    @property
+    def measured(self) -> NDArray[np.floating]: ...
+
+
+class Level(Enum):
+    """Third of the ventricle that a slice lies in (AHA 2002)."""
+
+    BASAL = "basal"
+    MID = "mid"
+    APICAL = "apical"
+
+
+@dataclass(frozen=True)
+class MeasuredSlice:
+    """One slice in which a ventricle was found. ``index`` counts the slices of the stack from 0 at the base.
+
+    ``values``, ``regressed``, ``spread`` and ``from_masks`` are (frames, 11) in the order of INDEX_NAMES, mm2 and mm;
+    ``values`` are those that are reported, nan in frames where no cavity is seen. Masks are (frames, rows, columns) of
+    the stored picture.
+    """
+
+    index: int
+    slice: Slice
+    level: Level
+    confidence: float
+    cavity: NDArray[np.bool_] = field(repr=False)
+    myocardium: NDArray[np.bool_] = field(repr=False)
+    values: NDArray[np.float64] = field(repr=False)
+    regressed: NDArray[np.float64] = field(repr=False)
+    spread: NDArray[np.float64] = field(repr=False)
+    from_masks: NDArray[np.float64] = field(repr=False)
+    phases: Phases | None = field(repr=False)
+
+    @property
+    def refs(self) -> tuple[FrameRef, ...]:
+        """The frames' names in the archive."""
+        return tuple(frame.ref for frame in self.slice.volume.frames)
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(frames,) whether there is a cavity."""
+        return np.isfinite(self.values[:, CAVITY])
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that is known of one stack. ``not_measured``: (index in the stack, why)."""
+
+    stack: Stack
+    slices: tuple[MeasuredSlice, ...]
+    not_measured: tuple[tuple[int, str], ...]
+    phases: Phases
+    function: GlobalFunction | None
+    notes: tuple[str, ...]
+
+    @property
+    def mid(self) -> MeasuredSlice:
+        """The middle one of the slices with a cavity both at end-diastole and at end-systole."""
+        ed, es = self.phases.ed_frame, self.phases.es_frame
+        whole = [one for one in self.slices if one.seen[ed] and one.seen[es]] or list(self.slices)
+        return whole[len(whole) // 2]
+
+
+def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
+    """Puts the slices together.
+
+    Raises:
+        UnsuitableSeries: no slice has a ventricle in sight, or its cavity does not change.
+    """
+    found = [index for index, one in enumerate(estimates) if one.found]
+    if not found:
+        reasons = dict.fromkeys(one.reason for one in estimates)
+        raise UnsuitableSeries(
+            f"needs a left ventricle in sight; none was found in {len(stack.slices)} slice(s): {'; '.join(reasons)}"
+        )
+    distance = _distance_mm(stack)
+    together = largest_run([stack.slices[index].position_mm for index in found], distance)
+    kept = [found[position] for position in together]
+    not_measured = [
+        (index, one.reason if not one.found else "apart from the other slices in which a ventricle was found")
+        for index, one in enumerate(estimates)
+        if index not in kept
+    ]
+    slices = tuple(
+        _measured(stack, index, estimates[index], level) for index, level in zip(kept, levels(len(kept)), strict=True)
+    )
+    areas = np.stack([one.values[:, CAVITY] for one in slices])
+    positions = [one.slice.position_mm for one in slices]
+    try:
+        cycle = phases(volumes_ml(areas, positions, distance))
+    except ValueError as error:
+        raise UnsuitableSeries(f"{error}; needs a cine in which the heart beats") from error
+    function, notes = _function(slices, areas, positions, stack, cycle)
+    return Study(stack, slices, tuple(not_measured), cycle, function, tuple(filter(None, (cycle.note, *notes))))
+
+
+def levels(count: int) -> tuple[Level, ...]:
+    """Thirds from base to apex; of fewer than three slices nothing is known but that they are somewhere between."""
+    if count < LEAST_SLICES:
+        return (Level.MID,) * count
+    return tuple(tuple(Level)[3 * index // count] for index in range(count))
+
+
+def _distance_mm(stack: Stack) -> float:
+    """From slice to slice; of a lone slice its thickness, by which no volume is reported."""
+    return stack.spacing_between_mm or stack.thickness_mm or 1.0
+
+
+def _measured(stack: Stack, index: int, estimate: Estimate, level: Level) -> MeasuredSlice:
+    values = reported(estimate)
+    areas = np.nan_to_num(values[:, CAVITY], nan=0.0)
+    try:
+        own = phases(areas)
+    except ValueError:
+        own = None
+    return MeasuredSlice(
+        index=index,
+        slice=stack.slices[index],
+        level=level,
+        confidence=float(estimate.confidence),
+        cavity=stack.turned(estimate.cavity),
+        myocardium=stack.turned(estimate.myocardium),
+        values=values,
+        regressed=np.asarray(estimate.regressed, np.float64),
+        spread=np.asarray(estimate.spread, np.float64),
+        from_masks=np.asarray(estimate.measured, np.float64),
+        phases=own,
+    )
+
+
+def _function(
+    slices: Sequence[MeasuredSlice],
+    areas: NDArray[np.float64],
+    positions: Sequence[float],
+    stack: Stack,
+    cycle: Phases,
+) -> tuple[GlobalFunction | None, list[str]]:
+    distance = stack.spacing_between_mm
+    if distance is None or len(slices) < LEAST_SLICES:
+        return None, [f"no volumes: {len(slices)} measured slice(s); a stack of >= {LEAST_SLICES} is needed"]
+    walls = np.stack([one.values[:, MYOCARDIUM] for one in slices])
+    try:
+        function = global_function(areas, walls, positions, distance, cycle.ed_frame, cycle.es_frame)
+    except ValueError as error:
+        return None, [f"no volumes: {error}"]
+    used = ", ".join(str(one.index + 1) for one in slices)
+    told = [f"volumes from slices {used} of {len(stack.slices)}, counted from the base, {distance:g} mm apart"]
+    told += [
+        f"no measurement between slices {slices[at].index + 1} and {slices[at + 1].index + 1}: the volumes go straight "
+        "from one to the other"
+        for at in bridged(positions, distance)
+    ]
+    if function.mass_g is None:
+        told.append("no mass: no myocardium at end-diastole")
+    return function, told
