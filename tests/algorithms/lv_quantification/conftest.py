@@ -163,3 +163,9 @@ class Rings:
 def rings() -> type[Rings]:
     """The class Rings."""
     return Rings
+
+
+@pytest.fixture(scope="session")
+def ring_estimate() -> type[RingEstimate]:
+    """The class RingEstimate."""
+    return RingEstimate
