@@ -13,7 +13,7 @@ pictures that DICOM files bring are not read a second time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,20 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Contours:
+    """What the expert drew on one picture: (n, 2) points (x, y) in pixels."""
+
+    endocardium: NDArray[np.float64]
+    epicardium: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
-    """One patient's cine with its contours: ``contours[(slice, frame)]`` = (endocardium, epicardium or None), (n, 2)."""
+    """One patient's cine with its contours, by SOP Instance UID."""
 
     patient: str
     series: Series
-    contours: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+    contours: dict[str, Contours]
 
 
 def patient_key(name: str) -> str:
@@ -67,7 +75,7 @@ def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[S
             raise UsageError(f"{folder.name} has contours but no folder dicom beside them")
         files = {int(path.stem): path for path in (folder / "dicom").glob("*.dcm") if path.stem.isdigit()}
         series = load([files[number] for number in sorted(files)])
-        studies.append(Study(patient_key(folder.name), series, _contours(folder, files, series, load)))
+        studies.append(Study(patient_key(folder.name), series, _contours(folder, files, load)))
     return studies
 
 
@@ -81,13 +89,7 @@ def read_labelled(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[
         UsageError: nothing of these layouts is there, or a file is not what its name says.
     """
     pictures = [picture for study in read_studies(data, load) for picture in _pictures(study)]
-    known = {picture.patient for picture in pictures}
-    for folder in sorted(path for path in data.rglob("images") if (path.parent / "endocardium").is_dir()):
-        for path in sorted(folder.glob("*.png")):
-            named = PICTURE.search(path.name)
-            mask = path.parent.parent / "endocardium" / path.name
-            if named and mask.exists() and patient_key(named["patient"]) not in known:
-                pictures.append(_from_png(path, mask, patient_key(named["patient"]), int(named["number"])))
+    pictures += read_pictures(data, {picture.patient for picture in pictures})
     if not pictures:
         raise UsageError(
             f"no labelled short-axis picture in {data}: PATIENT/dicom with PATIENT/contours, or images with "
@@ -96,14 +98,27 @@ def read_labelled(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[
     return pictures
 
 
-def _contours(
-    folder: Path, files: dict[int, Path], series: Series, load: Callable[[Sequence[Path]], Series]
-) -> dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
-    where = {
-        frame.ref.sop_instance_uid: (index, position)
-        for index, volume in enumerate(series.volumes)
-        for position, frame in enumerate(volume.frames)
-    }
+def read_pictures(data: Path, known: Collection[str] = ()) -> list[Labelled]:
+    """The pictures without a header, but not those of ``known`` patients."""
+    pictures = []
+    for folder in sorted(path for path in data.rglob("images") if (path.parent / "endocardium").is_dir()):
+        for path in sorted(folder.glob("*.png")):
+            named = PICTURE.search(path.name)
+            mask = folder.parent / "endocardium" / path.name
+            if named and mask.exists() and patient_key(named["patient"]) not in known:
+                pictures.append(_from_png(path, mask, patient_key(named["patient"]), int(named["number"])))
+    return pictures
+
+
+def masks_of(contours: Contours, rows: int, columns: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """(rows, columns) cavity, and all inside the epicardium where it was drawn."""
+    cavity = mask_of(contours.endocardium, rows, columns)
+    if contours.epicardium is None:
+        return cavity, None
+    return cavity, mask_of(contours.epicardium, rows, columns) | cavity
+
+
+def _contours(folder: Path, files: dict[int, Path], load: Callable[[Sequence[Path]], Series]) -> dict[str, Contours]:
     drawn: dict[int, dict[str, NDArray[np.float64]]] = {}
     for path in sorted((folder / "contours").glob("*.txt")):
         named = CONTOUR.search(path.name)
@@ -114,8 +129,8 @@ def _contours(
         if number not in files:
             raise UsageError(f"{folder.name}: a contour is drawn on file {number}, but dicom/{number}.dcm is missing")
         if "i" in lines:
-            place = where[load([files[number]]).frames[0].ref.sop_instance_uid]
-            found[place] = (lines["i"], lines.get("o"))
+            uid = load([files[number]]).frames[0].ref.sop_instance_uid
+            found[uid] = Contours(lines["i"], lines.get("o"))
     return found
 
 
@@ -132,15 +147,15 @@ def _read_polygon(path: Path) -> NDArray[np.float64]:
 def _pictures(study: Study) -> list[Labelled]:
     found = []
     for index, volume in enumerate(study.series.volumes):
-        drawn = {frame: lines for (at, frame), lines in study.contours.items() if at == index}
-        for frame, (inner, outer) in sorted(drawn.items()):
-            cavity = mask_of(inner, volume.rows, volume.columns)
-            inside = None if outer is None else mask_of(outer, volume.rows, volume.columns) | cavity
-            found.append(_picture(study, index, volume, frame, cavity, inside))
+        uids = [frame.ref.sop_instance_uid for frame in volume.frames]
+        drawn = [position for position, uid in enumerate(uids) if uid in study.contours]
+        for position in drawn:
+            cavity, inside = masks_of(study.contours[uids[position]], volume.rows, volume.columns)
+            found.append(_picture(study, index, volume, position, cavity, inside))
         if not drawn:
             empty = np.zeros((volume.rows, volume.columns), bool)
-            for frame in range(0, len(volume.frames), max(1, len(volume.frames) // 4)):
-                found.append(_picture(study, index, volume, frame, empty, empty))
+            for position in range(0, len(volume.frames), max(1, len(volume.frames) // 4)):
+                found.append(_picture(study, index, volume, position, empty, empty))
     return found
 
 
