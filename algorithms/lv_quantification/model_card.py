@@ -99,7 +99,7 @@ def card(pictures: Sequence[Labelled], report: EvaluationReport) -> Card:
         "residual U-Net. AdamW, cosine schedule, fixed length, averaged weights; turned, mirrored, stretched, bent, "
         "shaded and noisy views. Epicardia that no expert drew are estimated by dynamic programming and count half; "
         "where two ways of estimating disagree they do not count.",
-        folds="Five, by k-means on grey histogram and indices as the document says, with every patient in one fold only.",
+        folds="Five, by k-means on grey histogram and indices as the document says; every patient in one fold only.",
         figures=[
             Figure(
                 name,
@@ -116,7 +116,7 @@ def card(pictures: Sequence[Labelled], report: EvaluationReport) -> Card:
             f"Everything in mm, mm2, ml and g rests on {len(physical)} patients with a spacing; ratios on all.",
             "Experts count papillary muscles to the cavity, and so do the networks.",
             "Experts drew end-diastole and end-systole only; the frames between are seen by no expert.",
-            "Experts' contours differ from patient to patient in how tightly they follow the blood: errors of area that "
-            "are constant over a patient's frames come from there.",
+            "Experts' contours differ from patient to patient in how tightly they follow the blood: errors of area "
+            "that are constant over a patient's frames come from there.",
         ),
     )

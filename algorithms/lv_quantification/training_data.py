@@ -68,7 +68,11 @@ def patient_key(name: str) -> str:
 
 
 def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[Study]:
-    """Every PATIENT with ``dicom`` and ``contours`` below ``data``. Raises UsageError where a contour has no picture."""
+    """Every PATIENT with ``dicom`` and ``contours`` below ``data``.
+
+    Raises:
+        UsageError: a contour has no picture, or is no contour.
+    """
     studies = []
     for folder in sorted(path.parent for path in data.rglob("contours") if path.is_dir()):
         if not (folder / "dicom").is_dir():
