@@ -159,7 +159,7 @@ class EvaluationReport:
 
     Args:
         rows: of the table, each from column to cell.
-        values: what ``--json`` prints: mappings, sequences, texts, numbers of Python (``float(x)``, not numpy's float32).
+        values: what ``--json`` prints: mappings, sequences, texts, numbers of Python (not numpy's).
         notes: sentences below the table, such as what the figures rest on.
     """
 
@@ -171,7 +171,8 @@ class EvaluationReport:
         wrong = [place for part in ("rows", "values") for place in _unspeakable(getattr(self, part), part)]
         if wrong:
             raise ValueError(
-                f"an evaluation says None where it has no figure; no text or finite number of Python at {', '.join(wrong)}"
+                "an evaluation says None where it has no figure; "
+                f"no text or finite number of Python at {', '.join(wrong)}"
             )
 
 
