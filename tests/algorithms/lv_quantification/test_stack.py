@@ -68,6 +68,7 @@ def test_a_spoilt_repeat_of_a_stack_does_not_spoil_the_stack(cine):
     spoilt = tuple(cine(10.0 * i, index=i, series_uid="1.2", timing=None) for i in range(3))
     stack = short_axis_stack(Series("1", (*spoilt, *good)))
     assert {part.volume.series_uid for part in stack.slices} == {"1.1"}
+    assert any("series 1.2 (slice 1, 2, 3: no times" in note for note in stack.notes)
 
 
 def test_other_images_of_the_study_are_left_out_and_told(stack_of, cine, plane_at):
@@ -142,9 +143,12 @@ def test_missing_spacing(stack_of):
 
 
 def test_a_plane_that_is_not_known(cine):
-    volume = cine()
-    frames = tuple(replace(frame, plane=None) for frame in volume.frames)
-    refused(Series("1", (replace(volume, frames=frames, slice_index=None),)), "ImagePositionPatient")
+    """Without a place the loader can put no frames together: each is an image of its own."""
+    stills = []
+    for number in range(20):
+        still = cine(frames=1, timing=None, series_uid=f"1.{number}")
+        stills.append(replace(still, frames=(replace(still.frames[0], plane=None),), slice_index=None))
+    refused(Series("1", tuple(stills)), "20 slice(s) or image(s)", "ImagePositionPatient")
 
 
 @pytest.mark.parametrize("promised", [21, 19])
