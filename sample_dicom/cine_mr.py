@@ -270,8 +270,7 @@ def _item(**values: object) -> Dataset:
 
 
 def _shared_groups(study: CineStudy) -> Dataset:
-    """Functional groups that hold for every frame (PS3.3 A.36.2.4)."""
-    options = study.options
+    """Functional groups that hold for every frame (PS3.3 A.36.2.4): place, grey values, kind."""
     shared = Dataset()
     shared.PixelMeasuresSequence = [
         _item(
@@ -286,6 +285,22 @@ def _shared_groups(study: CineStudy) -> Dataset:
     shared.FrameAnatomySequence = [_item(FrameLaterality="U", AnatomicRegionSequence=[region])]
     shared.PixelValueTransformationSequence = [_item(RescaleIntercept="0", RescaleSlope="1", RescaleType="US")]
     shared.FrameVOILUTSequence = [_item(WindowCenter="400", WindowWidth="800")]
+    shared.MRImageFrameTypeSequence = [
+        _item(
+            FrameType=["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"],
+            PixelPresentation="MONOCHROME",
+            VolumetricProperties="VOLUME",
+            VolumeBasedCalculationTechnique="NONE",
+            ComplexImageComponent="MAGNITUDE",
+            AcquisitionContrast="UNKNOWN",
+        )
+    ]
+    _set_acquisition_groups(shared, study)
+    return shared
+
+
+def _set_acquisition_groups(shared: Dataset, study: CineStudy) -> None:
+    """How every frame was acquired (PS3.3 C.8.13.5)."""
     shared.MRTimingAndRelatedParametersSequence = [
         _item(
             RepetitionTime=_decimal(_REPETITION_MS),
@@ -304,8 +319,8 @@ def _shared_groups(study: CineStudy) -> Dataset:
     shared.MRFOVGeometrySequence = [
         _item(
             InPlanePhaseEncodingDirection="COLUMN",
-            MRAcquisitionFrequencyEncodingSteps=options.columns,
-            MRAcquisitionPhaseEncodingStepsInPlane=options.rows,
+            MRAcquisitionFrequencyEncodingSteps=study.options.columns,
+            MRAcquisitionPhaseEncodingStepsInPlane=study.options.rows,
             PercentSampling="100",
             PercentPhaseFieldOfView="100",
         )
@@ -341,17 +356,6 @@ def _shared_groups(study: CineStudy) -> Dataset:
         _item(TransmitCoilName="BODY", TransmitCoilManufacturerName="", TransmitCoilType="BODY")
     ]
     shared.MRAveragesSequence = [_item(NumberOfAverages="1")]
-    shared.MRImageFrameTypeSequence = [
-        _item(
-            FrameType=["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"],
-            PixelPresentation="MONOCHROME",
-            VolumetricProperties="VOLUME",
-            VolumeBasedCalculationTechnique="NONE",
-            ComplexImageComponent="MAGNITUDE",
-            AcquisitionContrast="UNKNOWN",
-        )
-    ]
-    return shared
 
 
 def _frame_groups(study: CineStudy, k: int, m: int) -> Dataset:
