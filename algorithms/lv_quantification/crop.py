@@ -16,6 +16,8 @@ CROP_MM = 1.0
 """The index networks' grid: 128 mm, room for a dilated ventricle with its wall."""
 
 GREY_LEVELS = 256
+CLEAR_OF_EDGES = 1e-3
+"""Of a grey level: values on the edge between two levels (whole numbers often are) fall alike in every unit."""
 TARGET_RANGE = (-1.0, 1.0)
 
 
@@ -32,7 +34,8 @@ def equalised(picture: NDArray, target: tuple[float, float] = TARGET_RANGE) -> N
     low, high = float(values.min()), float(values.max())
     if high <= low:
         return np.full(values.shape, target[0], np.float32)
-    levels = np.minimum(((values - low) * (GREY_LEVELS / (high - low))).astype(np.int32), GREY_LEVELS - 1)
+    levels = ((values - low) * (GREY_LEVELS / (high - low)) + CLEAR_OF_EDGES).astype(np.int32)
+    levels = np.minimum(levels, GREY_LEVELS - 1)
     counts = np.bincount(levels.ravel(), minlength=GREY_LEVELS)
     share = (np.cumsum(counts) - 0.5 * counts) / values.size
     return (target[0] + share * (target[1] - target[0])).astype(np.float32)[levels]
@@ -55,7 +58,9 @@ def to_grid(
 
 
 def sampled(picture: NDArray, matrix: NDArray[np.float64], size_px: int) -> NDArray[np.float32]:
-    """(size_px, size_px): the picture on a grid, averaged where the grid is coarser; beyond the picture, 0.
+    """(size_px, size_px): the picture on a grid, averaged where the grid is coarser.
+
+    Beyond the picture it is as dark as the darkest of it, whatever grey that is: air.
 
     Args:
         matrix: (2, 3), from grid pixels to picture pixels.
@@ -71,6 +76,7 @@ def sampled(picture: NDArray, matrix: NDArray[np.float64], size_px: int) -> NDAr
         (size_px, size_px),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float(np.min(picture)),
     )
 
 

@@ -9,7 +9,7 @@ other patients are the node's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from algorithms.lv_quantification.estimate import NETWORKS, Estimator, SliceEsti
 from algorithms.lv_quantification.judged import JudgedFrame, JudgedStudy, frames_of_study, judged_frame, judged_study
 from algorithms.lv_quantification.reported import reported
 from algorithms.lv_quantification.stack import short_axis_stack
-from algorithms.lv_quantification.study import study_of
+from algorithms.lv_quantification.study import MeasuredSlice, study_of
 from algorithms.lv_quantification.training_data import Labelled, Study, read_pictures, read_studies
 from algorithms.training.figures import Interval, interval
 from dicom_node.algorithm import EvaluationReport, Models, Workbench
@@ -44,13 +44,9 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     """Figures with 95 % intervals (bootstrap over patients).
 
     Raises:
-        UsageError: nothing of the layouts is in ``data``.
+        UsageError: nothing of the layouts is in ``data``, or a study in it is no short-axis cine.
     """
-    asked = _Networks(bench.models)
-    frames: list[JudgedFrame] = []
-    studies: list[JudgedStudy] = []
-    empty: list[tuple[str, bool]] = []
-    notes: list[str] = []
+    asked, judged = _Networks(bench.models), _Judged()
     drawn = read_studies(data, bench.load)
     pictures = _by_patient(read_pictures(data, {study.patient for study in drawn}))
     if not drawn and not pictures:
@@ -59,22 +55,32 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     for number, study in enumerate(drawn):
         bench.progress(number / todo, study.patient)
         try:
-            _judge_study(study, asked, frames, studies, empty)
+            _judge_study(study, asked, judged)
         except UnsuitableSeries as error:
             raise UsageError(f"{study.patient} cannot be evaluated: {error}") from error
     for number, (patient, labelled) in enumerate(sorted(pictures.items()), start=len(drawn)):
         bench.progress(number / todo, patient)
-        frames.extend(_judge_pictures(patient, labelled, asked.of(patient)))
-    patients = sorted({frame.patient for frame in frames})
+        _judge_pictures(patient, labelled, asked.of(patient), judged)
+    patients = sorted({frame.patient for frame in judged.frames})
     unseen = [patient for patient in patients if asked.fold_of(patient) is None]
-    notes.append(
+    judged.notes.append(
         f"{len(patients)} patients: {len(patients) - len(unseen)} judged by the one network of five that never saw "
         f"them (cross-validation), {len(unseen)} by all five"
     )
-    notes.append("intervals: 95 %, bootstrap over patients; frames without a found ventricle count as Dice 0")
-    rows, values = _figures(frames, studies, empty)
-    values["patients"] = [_patient(patient, frames, asked.fold_of(patient)) for patient in patients]
-    return EvaluationReport(tuple(rows), values, tuple(notes))
+    judged.notes.append("intervals: 95 %, bootstrap over patients; frames without a found ventricle count as Dice 0")
+    rows, values = _figures(judged)
+    values["patients"] = [_patient(patient, judged.frames, asked.fold_of(patient)) for patient in patients]
+    return EvaluationReport(tuple(rows), values, tuple(judged.notes))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is found patient by patient. ``empty``: slices without a ventricle, and whether they were left out."""
+
+    frames: list[JudgedFrame] = field(default_factory=list)
+    studies: list[JudgedStudy] = field(default_factory=list)
+    empty: list[tuple[str, bool]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class _Networks:
@@ -100,24 +106,29 @@ class _Networks:
         return self._estimators[fold]
 
 
-def _judge_study(
-    study: Study,
-    asked: _Networks,
-    frames: list[JudgedFrame],
-    studies: list[JudgedStudy],
-    empty: list[tuple[str, bool]],
-) -> None:
+def _judge_study(study: Study, asked: _Networks, judged: _Judged) -> None:
+    """A study of which the node would give no numbers counts as one in which nothing was found."""
     stack = short_axis_stack(study.series)
     estimates = asked.of(study.patient).estimate(stack.pictures(), stack.spacing, stack.anchor_deg)
-    whole = study_of(stack, estimates)
-    frames.extend(frames_of_study(study.patient, whole, study.contours, stack.spacing))
-    judged = judged_study(study.patient, whole, study.contours, stack.spacing)
-    if judged:
-        studies.append(judged)
-    measured = {one.index for one in whole.slices}
+    try:
+        whole = study_of(stack, estimates)
+    except UnsuitableSeries as error:
+        judged.notes.append(f"{study.patient} is refused, and counts as not found: {error}")
+        slices: tuple[MeasuredSlice, ...] = ()
+    else:
+        slices = whole.slices
+        held = judged_study(study.patient, whole, study.contours)
+        judged.studies.extend([held] if held else [])
+    held_frames = frames_of_study(study.patient, stack, slices, study.contours)
+    judged.frames.extend(held_frames)
+    if left := len(study.contours) - len(held_frames):
+        judged.notes.append(
+            f"{study.patient}: {left} contour(s) lie outside the stack that is measured, and do not count"
+        )
+    measured = {one.index for one in slices}
     for index, part in enumerate(stack.slices):
         if not any(frame.ref.sop_instance_uid in study.contours for frame in part.volume.frames):
-            empty.append((study.patient, index not in measured))
+            judged.empty.append((study.patient, index not in measured))
 
 
 def _by_patient(pictures: Sequence[Labelled]) -> dict[str, list[Labelled]]:
@@ -127,7 +138,7 @@ def _by_patient(pictures: Sequence[Labelled]) -> dict[str, list[Labelled]]:
     return found
 
 
-def _judge_pictures(patient: str, pictures: Sequence[Labelled], estimator: Estimator) -> list[JudgedFrame]:
+def _judge_pictures(patient: str, pictures: Sequence[Labelled], estimator: Estimator, judged: _Judged) -> None:
     """Pictures without headers: those of one slice are its frames, and slices follow the numbers of the files."""
     slices: dict[int, list[Labelled]] = {}
     for picture in sorted(pictures, key=lambda picture: picture.number):
@@ -136,15 +147,17 @@ def _judge_pictures(patient: str, pictures: Sequence[Labelled], estimator: Estim
     spacing = pictures[0].spacing
     stacks = [np.stack([picture.image for picture in slices[key]]) for key in keys]
     estimates = estimator.estimate(stacks, spacing)
-    judged = []
     for key, estimate in zip(keys, estimates, strict=True):
         values = reported(estimate)
+        if not any(picture.cavity.any() for picture in slices[key]):
+            judged.empty.append((patient, not estimate.found))
         for position, picture in enumerate(slices[key]):
+            if not picture.cavity.any():
+                continue
             masks, numbers = _taken(estimate, values, position)
             names = (patient, f"{patient}/{key + 1}")
             truth = (picture.cavity, picture.inside)
-            judged.append(judged_frame(names, picture.physical, truth, masks, numbers, spacing, 0.0))
-    return judged
+            judged.frames.append(judged_frame(names, picture.physical, truth, masks, numbers, spacing, 0.0))
 
 
 def _taken(estimate: SliceEstimate, values: NDArray, position: int):
@@ -155,9 +168,8 @@ def _taken(estimate: SliceEstimate, values: NDArray, position: int):
     return masks, (values[position], estimate.regressed[position], estimate.measured[position])
 
 
-def _figures(
-    frames: Sequence[JudgedFrame], studies: Sequence[JudgedStudy], empty: Sequence[tuple[str, bool]]
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _figures(judged: _Judged) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    frames = judged.frames
     rows: list[dict[str, Any]] = []
     values: dict[str, Any] = {}
 
@@ -187,8 +199,8 @@ def _figures(
     )
     add(
         Target("slices_without_ventricle_left_out_percent", "%"),
-        [100.0 * left_out for _, left_out in empty],
-        [patient for patient, _ in empty],
+        [100.0 * left_out for _, left_out in judged.empty],
+        [patient for patient, _ in judged.empty],
     )
     for name, which in (("", "reported"), ("_regressed", "regressed"), ("_from_masks", "from_masks")):
         wanted = "" if name else "<= 8"
@@ -198,26 +210,31 @@ def _figures(
     _add_physical(frames, add)
     ring = [frame for frame in frames if frame.inside_dice is not None]
     add(Target("epicardium_dice_mean", "1"), [f.inside_dice for f in ring], [f.patient for f in ring])
-    _add_studies(studies, add)
+    _add_studies(judged.studies, add)
     return rows, values
 
 
 def _add_physical(frames: Sequence[JudgedFrame], add: Callable) -> None:
-    """Errors in mm and mm2: only where the header has a spacing and the expert drew the epicardium."""
+    """Errors in mm and mm2: only where the header has a spacing and the expert drew the epicardium.
+
+    A frame of a found slice in which no cavity is seen has an area, 0, but no lengths to be wrong.
+    """
     physical = [frame for frame in frames if frame.physical and frame.found]
     walled = [frame for frame in physical if np.isfinite(frame.true[MYOCARDIUM])]
     for name, which in (("", "reported"), ("_regressed", "regressed"), ("_from_masks", "from_masks")):
+        thickness = Target(f"wall_thickness_error{name}_mm", "mm", "" if name else "<= 2.0")
+        add(thickness, *_errors(walled, WALL, which))
+        add(Target(f"diameter_error{name}_mm", "mm", "" if name else "<= 2.2"), *_errors(walled, DIAMETERS, which))
+    areas = [abs(float(np.nan_to_num(frame.reported[AREA])) - frame.true[AREA]) for frame in physical]
+    add(Target("cavity_area_error_mm2", "mm2"), areas, [frame.patient for frame in physical])
+    add(Target("myocardium_area_error_mm2", "mm2"), *_errors(walled, slice(MYOCARDIUM, MYOCARDIUM + 1), "reported"))
 
-        def errors(chosen: Sequence[JudgedFrame], part: Any, which: str = which) -> list[float]:
-            return [float(np.nanmean(np.abs(getattr(f, which)[part] - f.true[part]))) for f in chosen]
 
-        people = [frame.patient for frame in walled]
-        add(Target(f"wall_thickness_error{name}_mm", "mm", "" if name else "<= 2.0"), errors(walled, WALL), people)
-        add(Target(f"diameter_error{name}_mm", "mm", "" if name else "<= 2.2"), errors(walled, DIAMETERS), people)
-    people = [frame.patient for frame in physical]
-    add(Target("cavity_area_error_mm2", "mm2"), errors(physical, AREA, "reported"), people)
-    people = [frame.patient for frame in walled]
-    add(Target("myocardium_area_error_mm2", "mm2"), errors(walled, MYOCARDIUM, "reported"), people)
+def _errors(frames: Sequence[JudgedFrame], part: slice, which: str) -> tuple[list[float], list[str]]:
+    """Mean absolute error of each frame that has these indices, and its patient."""
+    pairs = [(frame.patient, np.abs(getattr(frame, which)[part] - frame.true[part])) for frame in frames]
+    known = [(patient, errors) for patient, errors in pairs if np.isfinite(errors).all()]
+    return [float(errors.mean()) for _, errors in known], [patient for patient, _ in known]
 
 
 def _add_studies(studies: Sequence[JudgedStudy], add: Callable) -> None:

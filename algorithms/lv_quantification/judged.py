@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.lv_quantification.function import global_function
+from algorithms.lv_quantification.function import LEAST_SLICES, global_function
 from algorithms.lv_quantification.indices import indices_of
 from algorithms.lv_quantification.phase import SYSTOLE
+from algorithms.lv_quantification.stack import Stack
 from algorithms.lv_quantification.study import MeasuredSlice, Study
 from algorithms.lv_quantification.training_data import Contours, masks_of
 from dicom_node.series import Spacing
@@ -82,10 +84,11 @@ def judged_frame(
     return JudgedFrame(*names, True, physical, dice(cavity, masks[0]), inside_dice, true, *numbers)
 
 
-def frames_of_study(patient: str, study: Study, contours: dict[str, Contours], spacing: Spacing) -> list[JudgedFrame]:
-    """Every frame of the stack on which the expert drew."""
-    stack = study.stack
-    measured = {one.index: one for one in study.slices}
+def frames_of_study(
+    patient: str, stack: Stack, slices: Sequence[MeasuredSlice], contours: Mapping[str, Contours]
+) -> list[JudgedFrame]:
+    """Every frame of the stack on which the expert drew. ``slices``: the measured ones; none of a refused study."""
+    measured = {one.index: one for one in slices}
     judged = []
     for index, part in enumerate(stack.slices):
         for position, frame in enumerate(part.volume.frames):
@@ -96,38 +99,39 @@ def frames_of_study(patient: str, study: Study, contours: dict[str, Contours], s
             truth = (stack.turned(cavity), None if inside is None else stack.turned(inside))
             one = measured.get(index)
             names = (patient, f"{patient}/{index + 1}")
-            masks, numbers = (None, None) if one is None else _estimated(study, one, position)
-            judged.append(judged_frame(names, True, truth, masks, numbers, spacing, stack.anchor_deg))
+            masks, numbers = (None, None) if one is None else _estimated(stack, one, position)
+            judged.append(judged_frame(names, True, truth, masks, numbers, stack.spacing, stack.anchor_deg))
     return judged
 
 
-def _estimated(study: Study, one: MeasuredSlice, position: int):
-    cavity, wall = study.stack.turned(one.cavity[position]), study.stack.turned(one.myocardium[position])
+def _estimated(stack: Stack, one: MeasuredSlice, position: int):
+    cavity, wall = stack.turned(one.cavity[position]), stack.turned(one.myocardium[position])
     return (cavity, cavity | wall), (one.values[position], one.regressed[position], one.from_masks[position])
 
 
-def judged_study(patient: str, study: Study, contours: dict[str, Contours], spacing: Spacing) -> JudgedStudy | None:
+def judged_study(patient: str, study: Study, contours: Mapping[str, Contours]) -> JudgedStudy | None:
     """Phases and volumes, where the expert drew exactly two phases of three slices or more; else ``None``.
 
     The expert's volumes are summed over the same rule from the expert's areas; end-diastole is the phase that has
-    epicardia.
+    more epicardia, or the larger cavities where neither has.
     """
     areas: dict[int, dict[int, tuple[float, bool]]] = {}
+    pixel_mm2 = study.stack.spacing.row_mm * study.stack.spacing.column_mm
     for index, part in enumerate(study.stack.slices):
         for position, frame in enumerate(part.volume.frames):
             drawn = contours.get(frame.ref.sop_instance_uid)
             if drawn is not None:
                 cavity, _ = masks_of(drawn, part.volume.rows, part.volume.columns)
-                area = np.count_nonzero(cavity) * spacing.row_mm * spacing.column_mm
+                area = np.count_nonzero(cavity) * pixel_mm2
                 areas.setdefault(position, {})[index] = (area, drawn.epicardium is not None)
-    common = sorted(areas, key=lambda position: -len(areas[position]))[:2]
-    if len(common) < 2 or len(areas[common[1]]) < 3:
+    drawn_phases = [position for position, slices in areas.items() if len(slices) >= LEAST_SLICES]
+    if len(drawn_phases) != 2:
         return None
-    es, ed = sorted(common, key=lambda position: sum(outer for _, outer in areas[position].values()))
+    es, ed = sorted(drawn_phases, key=lambda position: _epicardia_and_area(areas[position].values()))
     count = study.stack.frame_count
     systole = (np.arange(count) - ed) % count
     true_systole = (systole > 0) & (systole <= (es - ed) % count)
-    wrong = np.count_nonzero(true_systole != (study.phases.state == SYSTOLE)) / count
+    wrong = float(np.count_nonzero(true_systole != (study.phases.state == SYSTOLE)) / count)
     volumes = _volumes(study, areas, ed, es)
     return JudgedStudy(
         patient,
@@ -136,6 +140,10 @@ def judged_study(patient: str, study: Study, contours: dict[str, Contours], spac
         wrong,
         *volumes,
     )
+
+
+def _epicardia_and_area(slices: Collection[tuple[float, bool]]) -> tuple[int, float]:
+    return sum(outer for _, outer in slices), sum(area for area, _ in slices)
 
 
 def _around(off: int, count: int) -> int:

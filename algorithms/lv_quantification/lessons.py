@@ -40,6 +40,8 @@ def teachings(pictures: Sequence[Labelled]) -> list[Teaching]:
 
 def _teaching(picture: Labelled) -> Teaching:
     inside, trust = picture.inside, 1.0
+    if not picture.cavity.any():
+        inside = picture.cavity  # no ventricle, no wall
     if inside is None:
         inside, trust = estimated_inside(picture.image, picture.cavity, picture.spacing), ESTIMATED_TRUST
     if inside is None:
@@ -76,7 +78,7 @@ def fold_numbers(pictures: Sequence[Labelled], lessons: Sequence[Teaching], seed
 
 
 def epoch_of(fold: Fold, batch_size: int, rng: np.random.Generator) -> Iterator[list[Teaching]]:
-    """Every real picture once, simulated ones drawn anew, shuffled into batches."""
+    """Every real picture once, simulated ones drawn anew, shuffled into batches; a last one not full is left out."""
     wanted = round(len(fold.real) * SIMULATED_SHARE / (1.0 - SIMULATED_SHARE))
     drawn = rng.choice(len(fold.simulated), min(wanted, len(fold.simulated)), replace=False)
     lessons = [*fold.real, *(fold.simulated[index] for index in drawn)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from algorithms.lv_quantification.lessons import SIMULATED_PICTURES, SIMULATED_SHARE
 from algorithms.lv_quantification.training_data import Labelled
 from algorithms.training.card import Card, Figure, TrainingData
 from algorithms.training.figures import Interval
@@ -13,10 +14,7 @@ from dicom_node.algorithm import EvaluationReport
 
 VERSION = "1.0"
 LICENCE = "as dicom-node; trained on CC0 pictures and on simulated ones"
-DATA = (
-    "Sunnybrook Cardiac Data (CC0 1.0), 28 patients, end-diastolic and end-systolic short-axis SSFP pictures; "
-    "pictures of this algorithm's simulator"
-)
+SUNNYBROOK = "Sunnybrook Cardiac Data (CC0 1.0), end-diastolic and end-systolic short-axis SSFP pictures"
 FINDER_INPUTS = "field (n, 1, 128, 128): whole picture at 2.6 mm, histogram-equalised to -1..1"
 DLA_INPUTS = "crop (n, 1, 128, 128): 128 mm about the ventricle at 1 mm, histogram-equalised to -1..1"
 DLA_FIGURES = (
@@ -30,6 +28,8 @@ DLA_FIGURES = (
 def entries(held_out: Sequence[Sequence[str]], figures: Mapping[str, Any]) -> list[Entry]:
     """The manifest's entries, fold by fold. ``figures``: of ``evaluate`` (empty before there are any)."""
     found = []
+    everybody = sum(map(len, held_out))
+    data = f"{SUNNYBROOK}, {everybody} patients; pictures of this algorithm's simulator"
     for number, patients in enumerate(held_out, start=1):
         never_seen = {"held_out_patients": list(patients)}
         found.append(
@@ -39,7 +39,7 @@ def entries(held_out: Sequence[Sequence[str]], figures: Mapping[str, Any]) -> li
                 file=f"finder_{number}.onnx",
                 inputs=FINDER_INPUTS,
                 licence=LICENCE,
-                data=DATA,
+                data=data,
                 figures=_chosen(figures, ("ventricle_found_percent",)),
                 more=never_seen,
             )
@@ -51,7 +51,7 @@ def entries(held_out: Sequence[Sequence[str]], figures: Mapping[str, Any]) -> li
                 file=f"dla_{number}.onnx",
                 inputs=DLA_INPUTS,
                 licence=LICENCE,
-                data=DATA,
+                data=data,
                 figures=_chosen(figures, DLA_FIGURES),
                 more=never_seen,
             )
@@ -86,13 +86,13 @@ def card(pictures: Sequence[Labelled], report: EvaluationReport) -> Card:
                 "Sunnybrook Cardiac Data (Radau et al., MIDAS Journal 2009)",
                 "CC0 1.0",
                 f"{len(patients)} patients, {len(pictures)} pictures; {outer} with an expert's epicardium",
-                "masks and indices; spacing is known of " + ", ".join(physical) + " only",
+                "masks and indices; spacing is known of " + (", ".join(physical) or "none") + " only",
             ),
             TrainingData(
                 "simulator (phantom.py)",
                 "as dicom-node",
-                "900 pictures, seeded",
-                "three pictures in ten of each epoch: wall thickness, artefacts, slices without a ventricle",
+                f"{SIMULATED_PICTURES} pictures, seeded",
+                f"{SIMULATED_SHARE:.0%} of each epoch: wall thickness, artefacts, slices without a ventricle",
             ),
         ),
         training="Deep layer aggregation, depth of DLA-34 at half width, with an index head and a mask head; finder: a "

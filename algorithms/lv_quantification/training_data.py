@@ -71,15 +71,22 @@ def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[S
     """Every PATIENT with ``dicom`` and ``contours`` below ``data``.
 
     Raises:
-        UsageError: a contour has no picture, or is no contour.
+        UsageError: a contour has no picture, or is no contour; a folder is empty.
     """
     studies = []
     for folder in sorted(path.parent for path in data.rglob("contours") if path.is_dir()):
         if not (folder / "dicom").is_dir():
             raise UsageError(f"{folder.name} has contours but no folder dicom beside them")
         files = {int(path.stem): path for path in (folder / "dicom").glob("*.dcm") if path.stem.isdigit()}
+        if not files:
+            raise UsageError(f"{folder.name}: there are contours, but no picture dicom/NUMBER.dcm")
         series = load([files[number] for number in sorted(files)])
-        studies.append(Study(patient_key(folder.name), series, _contours(folder, files, load)))
+        contours = _contours(folder, files, load)
+        if lost := set(contours) - set(series.instance_uids):
+            raise UsageError(
+                f"{folder.name}: {len(lost)} picture(s) with a contour are not in the series of the others"
+            )
+        studies.append(Study(patient_key(folder.name), series, contours))
     return studies
 
 
@@ -104,19 +111,34 @@ def read_labelled(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[
 
 def read_pictures(data: Path, known: Collection[str] = ()) -> list[Labelled]:
     """The pictures without a header, but not those of ``known`` patients."""
-    pictures = []
+    pictures: list[Labelled] = []
+    sizes: dict[str, tuple[int, ...]] = {}
     for folder in sorted(path for path in data.rglob("images") if (path.parent / "endocardium").is_dir()):
         for path in sorted(folder.glob("*.png")):
             named = PICTURE.search(path.name)
             mask = folder.parent / "endocardium" / path.name
             if named and mask.exists() and patient_key(named["patient"]) not in known:
-                pictures.append(_from_png(path, mask, patient_key(named["patient"]), int(named["number"])))
+                picture = _from_png(path, mask, patient_key(named["patient"]), int(named["number"]))
+                size = sizes.setdefault(picture.patient, picture.image.shape)
+                if picture.image.shape != size:
+                    raise UsageError(f"{path.name} is {picture.image.shape}, others of this patient are {size}")
+                pictures.append(picture)
     return pictures
 
 
 def masks_of(contours: Contours, rows: int, columns: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-    """(rows, columns) cavity, and all inside the epicardium where it was drawn."""
+    """(rows, columns) cavity, and all inside the epicardium where it was drawn.
+
+    Raises:
+        UsageError: there is no pixel inside the endocardium, as where it was drawn on a picture of another size.
+    """
     cavity = mask_of(contours.endocardium, rows, columns)
+    if not cavity.any():
+        low, high = contours.endocardium.min(axis=0).round(1), contours.endocardium.max(axis=0).round(1)
+        raise UsageError(
+            f"a contour from {low.tolist()} to {high.tolist()} has no pixel of a picture of {columns} x {rows} in it; "
+            'contours are "x y" in pixels of the picture that their name tells'
+        )
     if contours.epicardium is None:
         return cavity, None
     return cavity, mask_of(contours.epicardium, rows, columns) | cavity
@@ -129,6 +151,8 @@ def _contours(folder: Path, files: dict[int, Path], load: Callable[[Sequence[Pat
         if named:
             drawn.setdefault(int(named[1]), {})[named[2]] = _read_polygon(path)
     found = {}
+    if not drawn:
+        raise UsageError(f"{folder.name}: no contours/IM-0001-NNNN-icontour-manual.txt; without one nothing is known")
     for number, lines in drawn.items():
         if number not in files:
             raise UsageError(f"{folder.name}: a contour is drawn on file {number}, but dicom/{number}.dcm is missing")
@@ -158,7 +182,7 @@ def _pictures(study: Study) -> list[Labelled]:
             found.append(_picture(study, index, volume, position, cavity, inside))
         if not drawn:
             empty = np.zeros((volume.rows, volume.columns), bool)
-            for position in range(0, len(volume.frames), max(1, len(volume.frames) // 4)):
+            for position in np.unique(np.linspace(0, len(volume.frames), 4, endpoint=False).astype(int)).tolist():
                 found.append(_picture(study, index, volume, position, empty, empty))
     return found
 
@@ -172,10 +196,17 @@ def _picture(
     return Labelled(study.patient, index * 1000 + frame, image, cavity, inside, volume.spacing, physical=True)
 
 
+def _grey(path: Path) -> NDArray[np.float32]:
+    try:
+        with Image.open(path) as picture:
+            deep = picture.mode.startswith(("I", "F"))  # 16 bits and more: Pillow would cut them off at 255
+            return np.asarray(picture if deep else picture.convert("L"), np.float32)
+    except OSError as error:
+        raise UsageError(f"{path.parent.name}/{path.name} is no picture that can be read: {error}") from error
+
+
 def _from_png(path: Path, mask: Path, patient: str, number: int) -> Labelled:
-    with Image.open(path) as picture, Image.open(mask) as drawn:
-        image = np.asarray(picture.convert("L"), np.float32)
-        cavity = np.asarray(drawn.convert("L")) > 127
+    image, cavity = _grey(path), _grey(mask) > 127
     if image.shape != cavity.shape:
         raise UsageError(f"{path.name}: the picture is {image.shape}, its mask {cavity.shape}")
     spacing = Spacing(ASSUMED_MM * 256 / image.shape[0], ASSUMED_MM * 256 / image.shape[0])
