@@ -66,8 +66,9 @@ def train(data, out, bench):
     export(network, {"x": torch.randn(4, 1)}, ["y"], out / "line.onnx")
     entry = Entry("line", "1", "line.onnx", "x (n, 1)", "CC0", "noise", {"rmse": 0.1}, more={"folds": {"P1": 3}})
     write_manifest(out, [entry])
-    write_card(out / "model_card.md", Card("Line", "1", "A test.", "x", "y", [TrainingData("noise", "CC0", "all", "all")],
-               "4 epochs", "none", [Figure("rmse", 0.1, "1", "noise")], ["A line."]))
+    noise = [TrainingData("noise", "CC0", "all", "all")]
+    write_card(out / "model_card.md", Card("Line", "1", "A test.", "x", "y", noise, "4 epochs",
+               "none", [Figure("rmse", 0.1, "1", "noise")], ["A line."]))
 """
 
 EVALUATE = """
