@@ -43,8 +43,8 @@ from algorithms.training.run import RunFolder
 from dicom_node.algorithm import EvaluationReport, Workbench
 from dicom_node.models import ModelFolder
 
-FINDER_SCHEDULE = Schedule(epochs=30, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
-DLA_SCHEDULE = Schedule(epochs=44, batch_size=16, learning_rate=1.5e-3, weight_decay=2e-3, warm_up_epochs=2)
+FINDER_SCHEDULE = Schedule(epochs=24, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
+DLA_SCHEDULE = Schedule(epochs=26, batch_size=16, learning_rate=1.5e-3, weight_decay=2e-3, warm_up_epochs=2)
 
 
 def finder_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor]]]:
