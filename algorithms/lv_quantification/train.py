@@ -60,12 +60,9 @@ def finder_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple
 
 def dla_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]]:
     """Crops (n, 1, 128, 128), masks (n, 2, 128, 128), indices (n, 11), trust (n,)."""
-    real = tuple(lesson for lesson in fold.real if lesson.cavity.any())
-    simulated = tuple(lesson for lesson in fold.simulated if lesson.cavity.any())
-    with_ventricle = Fold(fold.number, real, simulated)
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(with_ventricle, DLA_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(fold, DLA_SCHEDULE.batch_size, rng):
             samples = [crop_sample(lesson, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.picture for sample in samples]))[:, None],
