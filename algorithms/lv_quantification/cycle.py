@@ -13,6 +13,11 @@ LEAST_FRAMES = 5
 CARDIAC_TIMES = ("TriggerTime", "NominalCardiacTriggerDelayTime")
 LARGEST_STEP = 1.6
 """Times the median step between frames: at 2, a frame is missing."""
+LARGEST_COVER = 1.5
+"""Times the heartbeat: frames that go on longer are of several beats (a perfusion, a real-time series), not of one
+cycle put together from many. A header's interval is off by less."""
+LONGEST_BEAT_S = 3.0
+"""Stands in for the beat where no header tells it: 20 in a minute."""
 
 
 def faults_of(volume: Volume, least_cover: float, fallback_rr_s: float | None, notes: Sequence[str]) -> list[str]:
@@ -77,6 +82,13 @@ def _time_faults(volume: Volume, least_cover: float, fallback_rr_s: float | None
         ]
     beat = rr_s(volume, fallback_rr_s)
     covered = float(sum(steps)) + step  # the last frame lasts a step, too
+    longest = LARGEST_COVER * beat if beat is not None else LONGEST_BEAT_S
+    if covered > longest:
+        told = f"of {1000 * beat:.0f} ms" if beat is not None else "of unknown length"
+        return [
+            f"more than one heartbeat: the frames go on for {1000 * covered:.0f} ms, beats are {told}; needs one cycle "
+            "of a gated cine (a perfusion or real-time series is none)"
+        ]
     if beat is not None and covered < least_cover * beat:
         return [
             f"an incomplete heartbeat: the frames cover {1000 * covered:.0f} of {1000 * beat:.0f} ms; "

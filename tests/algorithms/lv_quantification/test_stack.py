@@ -185,6 +185,13 @@ def test_less_than_a_heartbeat(cine):
     assert any("not known" in note for note in stack.notes)
 
 
+@pytest.mark.parametrize(("step_s", "beat_s"), [(0.8, 0.8), (0.1, 0.8), (0.3, None)])
+def test_frames_of_several_heartbeats_are_no_cycle(cine, step_s, beat_s):
+    """A perfusion shows one frame a beat; a real-time series goes on through two."""
+    times = Timing(tuple(step_s * i for i in range(20)), "TriggerTime", rr_interval_s=beat_s)
+    refused(Series("1", (cine(timing=times),)), "more than one heartbeat", f"{20 * step_s * 1000:.0f} ms")
+
+
 def test_many_faults_are_told_shortly(stack_of):
     series = stack_of(9)
     spoilt = tuple(replace(v, spacing=None, cardiac_images=12 + i, timing=None) for i, v in enumerate(series.volumes))
