@@ -255,13 +255,13 @@ def grey_seers() -> type[GreySeers]:
 @dataclass(frozen=True)
 class Collection:
     """Writes the folder layouts of training_data.py. Hearts of three greys beat as those of Rings: inner radius
-    r (1 - 0.3 s), the outer one keeps the wall's area; end-diastole is the last frame of ten, end-systole the fourth.
+    r (1 - 0.3 s), the outer one keeps the wall's area; end-diastole is the last frame of ten, end-systole the fifth.
     """
 
     root: Path
     frames: int = 10
     ed: int = 9
-    es: int = 3
+    es: int = 4
     centre_px: tuple[float, float] = (60.0, 44.0)
 
     def radii_mm(self, radius_mm: float, frame: int) -> tuple[float, float]:
@@ -293,15 +293,15 @@ class Collection:
         np.savetxt(path, points, fmt="%.2f")
         return path
 
-    def png(self, patient: str, numbers_and_radii: Mapping[int, float], size: int = 128) -> None:
+    def png(self, patient: str, numbers_and_radii: Mapping[int, float], size: int = 256) -> None:
         """images and endocardium: one picture each, of an inner radius in mm at their assumed spacing."""
         spacing = Spacing(1.33 * 256 / size, 1.33 * 256 / size)
         for name in ("images", "endocardium"):
             (self.root / "png" / name).mkdir(parents=True, exist_ok=True)
         for number, radius in numbers_and_radii.items():
-            greys = _three_greys(radius, radius + 10.0, (60.0, 66.0), (size, size), spacing)
+            greys = _three_greys(radius, radius + 10.0, (0.47 * size, 0.52 * size), (size, size), spacing)
             y, x = np.mgrid[:size, :size]
-            mask = np.hypot(x - 60.0, y - 66.0) * spacing.row_mm < radius
+            mask = np.hypot(x - 0.47 * size, y - 0.52 * size) * spacing.row_mm < radius
             name = f"{patient}-IM-0001-{number:04d}.png"
             Image.fromarray((greys / 4).astype(np.uint8)).save(self.root / "png" / "images" / name)
             Image.fromarray(mask.astype(np.uint8) * 255).save(self.root / "png" / "endocardium" / name)

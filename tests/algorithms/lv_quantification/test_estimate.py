@@ -83,7 +83,7 @@ def test_masks_and_numbers_of_a_ring(three_greys, grey_seers, spacing, anchor):
 
 @pytest.mark.parametrize("anchor", [0.0, 60.0, -120.0])
 def test_networks_see_the_anatomy_in_the_standard_display(three_greys, grey_seers, anchor):
-    """The cavity hangs towards 90 degrees + anchor: the wall is thinnest in the anterior sector, by both measurements."""
+    """The cavity hangs towards 90 degrees + anchor: it is thinnest in the anterior sector, by both measurements."""
     outer = three_greys(1.0, 34.0)
     towards = np.deg2rad(90.0 + anchor)
     centre = (CENTRE[0] + 6.0 / 1.4 * np.cos(towards), CENTRE[1] - 6.0 / 1.4 * np.sin(towards))

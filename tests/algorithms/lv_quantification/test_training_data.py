@@ -29,7 +29,7 @@ def test_dicom_with_contours(collection, load):
     (study,) = read_studies(collection.root, load)
     assert study.patient == "SC-X-1"
     assert len(study.series.volumes) == 3
-    assert sorted(study.contours) == sorted(f"2.25.{number}" for number in (4, 10, 14, 20))
+    assert sorted(study.contours) == sorted(f"2.25.{number}" for number in (5, 10, 15, 20))
     outer = [uid for uid, drawn in study.contours.items() if drawn.epicardium is not None]
     assert sorted(outer) == ["2.25.10", "2.25.20"]
 
@@ -53,7 +53,7 @@ def test_dicom_with_contours(collection, load):
 
 
 def test_pictures_without_a_header(collection, load):
-    collection.png("SC-Y-01", {4: 20.0, 10: 26.0, 24: 0.0})
+    collection.png("SC-Y-01", {4: 20.0, 10: 26.0, 24: 0.0}, size=128)
     first, second, none = read_labelled(collection.root, load)
     assert {first.patient, second.patient, none.patient} == {"SC-Y-1"}
     assert [first.number, second.number, none.number] == [4, 10, 24]
@@ -82,7 +82,7 @@ def test_a_picture_without_a_mask_is_no_labelled_picture(collection):
 
 def test_sixteen_bits_stay_sixteen_bits(collection):
     collection.png("SC-Y-1", {4: 20.0})
-    deep = np.linspace(0, 40000, 128 * 128).reshape(128, 128).astype(np.uint16)
+    deep = np.linspace(0, 40000, 256 * 256).reshape(256, 256).astype(np.uint16)
     Image.fromarray(deep).save(collection.root / "png/images/SC-Y-1-IM-0001-0004.png")
     (picture,) = read_pictures(collection.root)
     assert (picture.image == deep).all()
@@ -90,7 +90,7 @@ def test_sixteen_bits_stay_sixteen_bits(collection):
 
 def test_broken_contours_are_named(collection, load):
     folder = collection.dicom("SC-X-1", [24.0])
-    path = collection.contour("SC-X-1", 4, "i", 10.0)
+    path = collection.contour("SC-X-1", 5, "i", 10.0)
     good = path.read_text()
     for content, told in [
         ("1.0 2.0\n3.0\n", "two numbers in each line"),
@@ -102,8 +102,8 @@ def test_broken_contours_are_named(collection, load):
         with pytest.raises(UsageError, match=rf"{path.name}.*{told}"):
             read_studies(collection.root, load)
     path.write_text(good)
-    (folder / "dicom" / "4.dcm").unlink()
-    with pytest.raises(UsageError, match=r"SC-X-1: a contour is drawn on file 4, but dicom/4.dcm is missing"):
+    (folder / "dicom" / "5.dcm").unlink()
+    with pytest.raises(UsageError, match=r"SC-X-1: a contour is drawn on file 5, but dicom/5.dcm is missing"):
         read_studies(collection.root, load)
 
 
@@ -111,11 +111,11 @@ def test_folders_that_hold_nothing_are_named(collection, load):
     folder = collection.dicom("SC-X-1", [24.0])
     for path in (folder / "contours").iterdir():
         path.rename(path.with_name(path.name.replace("manual", "auto")))
-    with pytest.raises(UsageError, match="no contours/IM-0001-NNNN-icontour-manual.txt"):
+    with pytest.raises(UsageError, match=r"no contours/IM-0001-NNNN-icontour-manual.txt"):
         read_studies(collection.root, load)
     for path in (folder / "dicom").iterdir():
         path.rename(path.with_name(f"IM-{path.name}"))
-    with pytest.raises(UsageError, match="no picture dicom/NUMBER.dcm"):
+    with pytest.raises(UsageError, match=r"no picture dicom/NUMBER.dcm"):
         read_studies(collection.root, load)
     (folder / "dicom").rename(folder / "images")
     with pytest.raises(UsageError, match="no folder dicom"):
@@ -123,7 +123,7 @@ def test_folders_that_hold_nothing_are_named(collection, load):
 
 
 def test_a_folder_with_none_of_the_layouts(tmp_path, load):
-    with pytest.raises(UsageError, match="no labelled short-axis picture .* are needed"):
+    with pytest.raises(UsageError, match=r"no labelled short-axis picture .* are needed"):
         read_labelled(tmp_path, load)
 
 
@@ -137,7 +137,7 @@ def test_a_mask_of_another_size(collection):
     collection.png("SC-Y-1", {4: 20.0})
     mask = collection.root / "png/endocardium/SC-Y-1-IM-0001-0004.png"
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(mask)
-    with pytest.raises(UsageError, match=r"picture is \(128, 128\), its mask \(64, 64\)"):
+    with pytest.raises(UsageError, match=r"picture is \(256, 256\), its mask \(64, 64\)"):
         read_pictures(collection.root)
     mask.write_bytes(b"not a picture")
     with pytest.raises(UsageError, match=r"endocardium/SC-Y-1-IM-0001-0004.png is no picture"):
@@ -147,5 +147,5 @@ def test_a_mask_of_another_size(collection):
 def test_pictures_of_one_patient_are_of_one_size(collection):
     collection.png("SC-Y-1", {4: 20.0})
     collection.png("SC-Y-1", {10: 20.0}, size=64)
-    with pytest.raises(UsageError, match=r"0010.png is \(64, 64\), others of this patient are \(128, 128\)"):
+    with pytest.raises(UsageError, match=r"0010.png is \(64, 64\), others of this patient are \(256, 256\)"):
         read_pictures(collection.root)
