@@ -34,7 +34,7 @@ from algorithms.lv_quantification.lessons import (
 )
 from algorithms.lv_quantification.model_card import VERSION, card, entries
 from algorithms.lv_quantification.network import DeepLayerAggregation, finder
-from algorithms.lv_quantification.training_data import Labelled, read_labelled
+from algorithms.lv_quantification.training_data import MISPLACED, Labelled, read_labelled
 from algorithms.training.card import write_card
 from algorithms.training.export import export
 from algorithms.training.loop import Schedule, choose_device, fit
@@ -147,7 +147,11 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     device = choose_device(bench.device)
     for number in range(FOLDS):
         bench.progress(number / FOLDS, f"fold {number + 1} of {FOLDS}")
-        seen = tuple(lesson for lesson, fold in zip(lessons, held_out, strict=True) if fold != number)
+        seen = tuple(
+            lesson
+            for picture, lesson, fold in zip(pictures, lessons, held_out, strict=True)
+            if fold != number and picture.patient not in MISPLACED
+        )
         fold = Fold(number, seen, simulated)
         _export_finder(train_finder(fold, run, device, bench.seed), out / f"finder_{number + 1}.onnx")
         _export_dla(train_dla(fold, run, device, bench.seed), out / f"dla_{number + 1}.onnx")

@@ -30,6 +30,10 @@ PICTURE = re.compile(r"(?P<patient>.+)-IM-\d{4}-(?P<number>\d{4})\.png$")
 ASSUMED_MM = 1.33
 """Spacing of pictures without a header: the middle of what the DICOM files of the same collection have."""
 
+MISPLACED = {"SC-N-6": "the masks lie some 20 mm beside the ventricle, on every picture"}
+"""Patients whose truth does not lie on their pictures (seen by eye; the masks' rim is no darker than their inside).
+Nothing is learned from them, and figures leave them out by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
