@@ -12,6 +12,7 @@ pictures that DICOM files bring are not read a second time.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[S
         UsageError: a contour has no picture, or is no contour; a folder is empty.
     """
     studies = []
-    for folder in sorted(path.parent for path in data.rglob("contours") if path.is_dir()):
+    for folder in sorted(path.parent for path in _folders(data, "contours")):
         if not (folder / "dicom").is_dir():
             raise UsageError(f"{folder.name} has contours but no folder dicom beside them")
         files = {int(path.stem): path for path in (folder / "dicom").glob("*.dcm") if path.stem.isdigit()}
@@ -117,7 +118,7 @@ def read_pictures(data: Path, known: Collection[str] = ()) -> list[Labelled]:
     """The pictures without a header, but not those of ``known`` patients."""
     pictures: list[Labelled] = []
     sizes: dict[str, tuple[int, ...]] = {}
-    for folder in sorted(path for path in data.rglob("images") if (path.parent / "endocardium").is_dir()):
+    for folder in (path for path in _folders(data, "images") if (path.parent / "endocardium").is_dir()):
         for path in sorted(folder.glob("*.png")):
             named = PICTURE.search(path.name)
             mask = folder.parent / "endocardium" / path.name
@@ -164,6 +165,12 @@ def _contours(folder: Path, files: dict[int, Path], load: Callable[[Sequence[Pat
             uid = load([files[number]]).frames[0].ref.sop_instance_uid
             found[uid] = Contours(lines["i"], lines.get("o"))
     return found
+
+
+def _folders(data: Path, name: str) -> list[Path]:
+    """Every folder of that name below ``data``, sorted; links are followed (``rglob`` does not)."""
+    walked = os.walk(data, followlinks=True)
+    return sorted(Path(parent) / name for parent, folders, _ in walked if name in folders)
 
 
 def _read_polygon(path: Path) -> NDArray[np.float64]:
