@@ -16,8 +16,8 @@ LARGEST_STEP = 1.6
 LARGEST_COVER = 1.5
 """Times the heartbeat: frames that go on longer are of several beats (a perfusion, a real-time series), not of one
 cycle put together from many. A header's interval is off by less."""
-LONGEST_BEAT_S = 3.0
-"""Stands in for the beat where no header tells it: 20 in a minute."""
+SHORTEST_BEAT_S, LONGEST_BEAT_S = 0.2, 3.0
+"""300 and 20 beats in a minute: what a header gives beyond is no heartbeat."""
 
 
 def faults_of(volume: Volume, least_cover: float, fallback_rr_s: float | None, notes: Sequence[str]) -> list[str]:
@@ -57,7 +57,7 @@ def faults_of(volume: Volume, least_cover: float, fallback_rr_s: float | None, n
 def rr_s(volume: Volume, fallback_rr_s: float | None) -> float | None:
     """The heartbeat's length by NominalInterval or RRIntervalTimeNominal, else by the heart rate."""
     own = volume.timing.rr_interval_s if volume.timing else None
-    return own or fallback_rr_s
+    return own if own is not None and SHORTEST_BEAT_S <= own <= LONGEST_BEAT_S else fallback_rr_s
 
 
 def rr_from_heart_rate(heart_rate: str | None) -> float | None:
@@ -66,7 +66,7 @@ def rr_from_heart_rate(heart_rate: str | None) -> float | None:
         rate = float(heart_rate or "")
     except ValueError:
         return None
-    return 60.0 / rate if 20.0 <= rate <= 300.0 else None
+    return 60.0 / rate if 60.0 / LONGEST_BEAT_S <= rate <= 60.0 / SHORTEST_BEAT_S else None
 
 
 def _time_faults(volume: Volume, least_cover: float, fallback_rr_s: float | None) -> list[str]:
