@@ -214,7 +214,8 @@ def _told(volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
 def _lost(best: Sequence[Volume], volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
     """What the series of the stack hold beside it that must be slices of it: measured without, it would look whole.
 
-    A second picture of a place that is taken (another kind, another echo) is none of them.
+    Of other series only a cine that lacks nothing but its spacing must be one. A second picture of a place that is
+    taken (another kind, another echo) is none of them.
     """
     plane, uids = _plane(best[0]), {volume.series_uid for volume in best}
     normal, inside = normal_to_apex(plane), {id(volume) for volume in best}
@@ -223,14 +224,17 @@ def _lost(best: Sequence[Volume], volumes: Sequence[Volume], faults: dict[int, l
     reasons = Counter[str]()
     for volume in volumes:
         grid = (volume.modality, volume.rows, volume.columns)
-        if id(volume) in inside or volume.series_uid not in uids or grid != ("MR", best[0].rows, best[0].columns):
+        without_scale = volume.spacing is None and len(volume.frames) == len(best[0].frames)
+        if id(volume) in inside or grid != ("MR", best[0].rows, best[0].columns):
+            continue
+        if volume.series_uid not in uids and not without_scale:
             continue
         own = volume.frames[0].plane
         if own is None:
             reasons["image(s) of its series without a valid ImagePositionPatient and ImageOrientationPatient"] += 1
         elif are_parallel(own, plane) and not _any_near(_positions_mm([volume], normal), taken, same_place_mm):
             why = "; ".join(faults.get(id(volume), ())) or "its spacing or number of frames is not that of the others"
-            reasons[f"slice(s) of its series left out: {why}"] += 1
+            reasons[f"slice(s) that belong to it left out: {why}"] += 1
     return "; ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 

@@ -167,7 +167,13 @@ def test_a_slice_of_the_series_without_spacing_is_not_passed_over(stack_of, inde
     series = stack_of(3)
     kept = [volume for number, volume in enumerate(series.volumes) if number != index]
     lone = replace(series.volumes[index], spacing=None, slice_index=0)
-    refused(replace(series, volumes=(*kept, lone)), "not whole", "1 slice(s) of its series", "PixelSpacing")
+    refused(replace(series, volumes=(*kept, lone)), "not whole", "1 slice(s) that belong to it", "PixelSpacing")
+
+
+def test_a_slice_without_spacing_in_a_series_of_its_own_is_not_passed_over(cine):
+    volumes = [cine(10.0 * i, series_uid=f"1.{i}") for i in range(4)]
+    volumes[2] = replace(volumes[2], spacing=None)
+    refused(Series("1", tuple(volumes)), "not whole", "1 slice(s) that belong to it", "PixelSpacing")
 
 
 def test_images_of_the_series_without_a_place_are_not_passed_over(stack_of, cine):
