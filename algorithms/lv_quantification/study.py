@@ -25,6 +25,9 @@ from dicom_node.errors import UnsuitableSeries
 from dicom_node.series import FrameRef
 
 CAVITY, MYOCARDIUM = 0, 1
+APART = "apart from the other slices in which a ventricle was found"
+CUT_OFF = 0.5
+"""Of the widest cavity at end-diastole: a stack whose last slice has more was not taken down to the apex."""
 DIAMETERS, THICKNESSES = slice(2, 5), slice(5, 11)
 
 
@@ -124,20 +127,18 @@ def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
     together = largest_run([stack.slices[index].position_mm for index in found], distance)
     kept = [found[position] for position in together]
     not_measured = [
-        (index, one.reason if not one.found else "apart from the other slices in which a ventricle was found")
-        for index, one in enumerate(estimates)
-        if index not in kept
+        (index, one.reason if not one.found else APART) for index, one in enumerate(estimates) if index not in kept
     ]
-    slices = tuple(
-        _measured(stack, index, estimates[index], level) for index, level in zip(kept, levels(len(kept)), strict=True)
-    )
-    areas = np.stack([one.values[:, CAVITY] for one in slices])
-    positions = [one.slice.position_mm for one in slices]
+    areas = np.stack([reported(estimates[index])[:, CAVITY] for index in kept])
+    positions = [stack.slices[index].position_mm for index in kept]
     try:
         cycle = phases(volumes_ml(areas, positions, distance))
     except ValueError as error:
         raise UnsuitableSeries(f"{error}; needs a cine in which the heart beats") from error
-    function, notes = _function(slices, areas, positions, stack, cycle)
+    cut_off = _cut_off(stack, kept, areas[:, cycle.ed_frame])
+    places = (Level.MID,) * len(kept) if cut_off else levels(len(kept))
+    slices = tuple(_measured(stack, index, estimates[index], level) for index, level in zip(kept, places, strict=True))
+    function, notes = (None, [cut_off]) if cut_off else _function(slices, areas, positions, stack, cycle)
     return Study(stack, slices, tuple(not_measured), cycle, function, tuple(filter(None, (cycle.note, *notes))))
 
 
@@ -146,6 +147,21 @@ def levels(count: int) -> tuple[Level, ...]:
     if count < LEAST_SLICES:
         return (Level.MID,) * count
     return tuple(tuple(Level)[3 * index // count] for index in range(count))
+
+
+def _cut_off(stack: Stack, kept: Sequence[int], areas_mm2: NDArray[np.float64]) -> str:
+    """Why a stack has too little of the ventricle for volumes, and for thirds of it; empty if it has not.
+
+    Towards the base that cannot be told: there the ventricle is wide up to its last slice.
+    """
+    areas = np.nan_to_num(areas_mm2)
+    share = float(areas[-1] / areas.max()) if areas.max() > 0 else 0.0
+    if len(kept) < LEAST_SLICES or kept[-1] < len(stack.slices) - 1 or share <= CUT_OFF:
+        return ""
+    return (
+        f"no volumes: the stack ends inside the ventricle (its last slice still has {share:.0%} of the widest cavity); "
+        "slices down to the apex are needed"
+    )
 
 
 def _distance_mm(stack: Stack) -> float:
