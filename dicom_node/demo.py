@@ -47,7 +47,7 @@ rules:
       SOPClassUID: [MRImageStorage, EnhancedMRImageStorage]
       any:
         - CardiacNumberOfImages: {{min: 5}}
-        - {{CardiacSynchronizationTechnique: RETROSPECTIVE, NumberOfFrames: {{min: 5}}}}
+        - {{CardiacSynchronizationTechnique: [RETROSPECTIVE, PROSPECTIVE], NumberOfFrames: {{min: 5}}}}
         - {{TriggerTime: {{exists: true}}, SeriesDescription: {{matches: '(?i)cine|short.?axis|\\bsax\\b'}}}}
     group: study
     run: lv_quantification
