@@ -46,8 +46,9 @@ def teachings(pictures: Sequence[Labelled]) -> list[Teaching]:
 def _teaching(picture: Labelled, pictures: Sequence[Labelled]) -> Teaching:
     if not picture.cavity.any():
         own = [other for other in pictures if other.patient == picture.patient and other.cavity.any()]
-        nearest = min(own, key=lambda other: abs(other.number - picture.number))
-        return Teaching(picture.image, picture.cavity, picture.cavity, picture.spacing, 1.0, centre_of(nearest.cavity))
+        nearest = min(own, key=lambda other: abs(other.number - picture.number), default=None)
+        centre = centre_of(np.ones_like(picture.cavity) if nearest is None else nearest.cavity)
+        return Teaching(picture.image, picture.cavity, picture.cavity, picture.spacing, 1.0, centre)
     inside, trust = picture.inside, 1.0
     if inside is None:
         inside, trust = estimated_inside(picture.image, picture.cavity, picture.spacing), ESTIMATED_TRUST

@@ -234,7 +234,7 @@ def _by_grey(seen: np.ndarray) -> np.ndarray:
     An equalised value is the share of pixels below it: the edge between two greys is halfway between the ends of both.
     """
     values, counts = np.unique(seen, return_counts=True)
-    many = counts >= 100
+    many = counts >= 140
     low, high = (values - counts / seen.size)[many], (values + counts / seen.size)[many]
     edges = [*((high[:-1] + low[1:]) / 2.0), np.inf, np.inf]
     return np.stack([seen > edges[1], seen > edges[0]])
