@@ -28,6 +28,8 @@ CAVITY, MYOCARDIUM = 0, 1
 APART = "apart from the other slices in which a ventricle was found"
 CUT_OFF = 0.5
 """Of the widest cavity at end-diastole: a stack whose last slice has more was not taken down to the apex."""
+LEAST_CHANGE = 0.02
+"""Part of its volume by which a weak heart still changes over the cycle; of a still picture noise makes 1 %."""
 DIAMETERS, THICKNESSES = slice(2, 5), slice(5, 11)
 
 
@@ -115,7 +117,7 @@ def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
     """Puts the slices together.
 
     Raises:
-        UnsuitableSeries: no slice has a ventricle in sight, or its cavity does not change.
+        UnsuitableSeries: no slice has a ventricle in sight, or its cavity does not beat.
     """
     found = [index for index, one in enumerate(estimates) if one.found]
     if not found:
@@ -131,15 +133,28 @@ def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
     ]
     areas = np.stack([reported(estimates[index])[:, CAVITY] for index in kept])
     positions = [stack.slices[index].position_mm for index in kept]
-    try:
-        cycle = phases(volumes_ml(areas, positions, distance))
-    except ValueError as error:
-        raise UnsuitableSeries(f"{error}; needs a cine in which the heart beats") from error
+    cycle = _beating(volumes_ml(areas, positions, distance))
     cut_off = _cut_off(stack, kept, areas[:, cycle.ed_frame])
     places = (Level.MID,) * len(kept) if cut_off else levels(len(kept))
     slices = tuple(_measured(stack, index, estimates[index], level) for index, level in zip(kept, places, strict=True))
     function, notes = (None, [cut_off]) if cut_off else _function(slices, areas, positions, stack, cycle)
     return Study(stack, slices, tuple(not_measured), cycle, function, tuple(filter(None, (cycle.note, *notes))))
+
+
+def _beating(volumes: NDArray[np.float64]) -> Phases:
+    """The phases of volumes that change as those of a heart."""
+    needed = "needs a cine in which the heart beats"
+    try:
+        cycle = phases(volumes)
+    except ValueError as error:
+        raise UnsuitableSeries(f"{error}; {needed}") from error
+    change = 1.0 - float(cycle.curve.min() / cycle.curve.max())
+    if change < LEAST_CHANGE:
+        raise UnsuitableSeries(
+            f"what looks like a cavity changes by {change:.1%} over the cycle, as a picture that stands still does by "
+            f"its noise; {needed} (>= {LEAST_CHANGE:.0%})"
+        )
+    return cycle
 
 
 def levels(count: int) -> tuple[Level, ...]:

@@ -110,6 +110,17 @@ def test_a_heart_that_stands_still_is_unsuitable(study):
         study((22.0, 20.0, 18.0), still)
 
 
+def test_a_cavity_that_only_noise_changes_is_unsuitable(study):
+    """A head in which the networks see a ventricle."""
+    rng = np.random.default_rng(1)
+
+    def noisy(estimates):
+        return [replace(one, regressed=one.measured[[ED]] * rng.normal(1.0, 0.005, (20, 1))) for one in estimates]
+
+    with pytest.raises(UnsuitableSeries, match=r"changes by [01]\.\d% over the cycle.*needs a cine in which the heart"):
+        study((22.0, 20.0, 18.0), noisy)
+
+
 def test_frames_in_which_the_cavity_has_gone_have_no_numbers(study):
     def gone(estimates):
         cavity = estimates[2].cavity.copy()
