@@ -19,6 +19,7 @@ NETWORKS = 5
 FINDER_FRAMES = 4
 """Frames of a slice that the finder sees, spread over the heartbeat."""
 BATCH = 20
+MASK_FROM = 0.5
 SMALLEST_CAVITY_MM2 = 15.0
 RING_FROM = 0.6
 """Share of the cavity's rim that has wall beside it, from which it is a short-axis ventricle."""
@@ -163,11 +164,11 @@ def _masks(
     shares: NDArray[np.float32], matrix: NDArray[np.float64], rows: int, columns: int, spacing: Spacing
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Cavity and all inside the epicardium on the picture, each one piece without holes."""
-    cavity = _one_piece(back_to_picture(shares[0], matrix, rows, columns) >= 0.5)
+    cavity = _one_piece(back_to_picture(shares[0], matrix, rows, columns) >= MASK_FROM)
     if np.count_nonzero(cavity) * spacing.row_mm * spacing.column_mm < SMALLEST_CAVITY_MM2:
         empty = np.zeros((rows, columns), bool)
         return empty, empty
-    inside = _one_piece((back_to_picture(shares[1], matrix, rows, columns) >= 0.5) | cavity)
+    inside = _one_piece((back_to_picture(shares[1], matrix, rows, columns) >= MASK_FROM) | cavity)
     return cavity & inside, inside
 
 

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.lv_quantification.estimate import NETWORKS, Estimator, SliceEstimate
-from algorithms.lv_quantification.judged import JudgedFrame, JudgedStudy, frames_of_study, judged_frame, judged_study
+from algorithms.lv_quantification.judged import (
+    JudgedFrame,
+    JudgedStudy,
+    frames_not_found,
+    frames_of_study,
+    judged_frame,
+    judged_study,
+)
 from algorithms.lv_quantification.reported import reported
 from algorithms.lv_quantification.stack import short_axis_stack
 from algorithms.lv_quantification.study import MeasuredSlice, study_of
@@ -44,7 +51,7 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     """Figures with 95 % intervals (bootstrap over patients).
 
     Raises:
-        UsageError: nothing of the layouts is in ``data``, or a study in it is no short-axis cine.
+        UsageError: nothing of the layouts is in ``data``.
     """
     asked, judged = _Networks(bench.models), _Judged()
     drawn = read_studies(data, bench.load)
@@ -54,10 +61,7 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     todo = len(drawn) + len(pictures)
     for number, study in enumerate(drawn):
         bench.progress(number / todo, study.patient)
-        try:
-            _judge_study(study, asked, judged)
-        except UnsuitableSeries as error:
-            raise UsageError(f"{study.patient} cannot be evaluated: {error}") from error
+        _judge_study(study, asked, judged)
     for number, (patient, labelled) in enumerate(sorted(pictures.items()), start=len(drawn)):
         bench.progress(number / todo, patient)
         _judge_pictures(patient, labelled, asked.of(patient), judged)
@@ -122,7 +126,12 @@ class _Networks:
 
 def _judge_study(study: Study, asked: _Networks, judged: _Judged) -> None:
     """A study of which the node would give no numbers counts as one in which nothing was found."""
-    stack = short_axis_stack(study.series)
+    try:
+        stack = short_axis_stack(study.series)
+    except UnsuitableSeries as error:
+        judged.notes.append(f"{study.patient} is refused, and counts as not found: {error}")
+        judged.frames.extend(frames_not_found(study.patient, study.series.volumes, study.contours))
+        return
     estimates = asked.of(study.patient).estimate(stack.pictures(), stack.spacing, stack.anchor_deg)
     try:
         whole = study_of(stack, estimates)

@@ -90,9 +90,9 @@ def test_a_stack_that_ends_inside_the_ventricle_has_no_volumes_and_no_thirds(stu
 
 def test_a_number_below_zero_is_none_that_a_heart_has(study):
     def below(estimates):
-        regressed = estimates[2].regressed.copy()
-        regressed[3] = -5.0
-        return [*estimates[:2], replace(estimates[2], regressed=regressed)]
+        regressed, measured = estimates[2].regressed.copy(), estimates[2].measured.copy()
+        regressed[3], measured[3] = -5.0, np.nan
+        return [*estimates[:2], replace(estimates[2], regressed=regressed, measured=measured)]
 
     assert (study((22.0, 20.0, 8.0), below).slices[2].values[3] == 0).all()
 
@@ -104,7 +104,11 @@ def test_no_ventricle_at_all_is_unsuitable(study):
 
 def test_a_heart_that_stands_still_is_unsuitable(study):
     def still(estimates):
-        return [replace(one, cavity=one.cavity[[0] * 20], regressed=one.regressed[[0] * 20]) for one in estimates]
+        first = [0] * 20
+        return [
+            replace(one, cavity=one.cavity[first], regressed=one.regressed[first], measured=one.measured[first])
+            for one in estimates
+        ]
 
     with pytest.raises(UnsuitableSeries, match="needs a cine in which the heart beats"):
         study((22.0, 20.0, 18.0), still)
@@ -115,7 +119,8 @@ def test_a_cavity_that_only_noise_changes_is_unsuitable(study):
     rng = np.random.default_rng(1)
 
     def noisy(estimates):
-        return [replace(one, regressed=one.measured[[ED]] * rng.normal(1.0, 0.005, (20, 1))) for one in estimates]
+        seen = [one.measured[[ED]] * rng.normal(1.0, 0.005, (20, 1)) for one in estimates]
+        return [replace(one, regressed=area, measured=area) for one, area in zip(estimates, seen, strict=True)]
 
     with pytest.raises(UnsuitableSeries, match=r"changes by [01]\.\d% over the cycle.*needs a cine in which the heart"):
         study((22.0, 20.0, 18.0), noisy)
@@ -197,7 +202,8 @@ def test_an_apex_that_closes_over_two_slices_is_its_motion(study):
 
 def test_an_ejection_fraction_that_nobody_has_is_a_doubt(study):
     def weak(estimates):
-        return [replace(one, regressed=one.measured * 0 + one.measured[[ED]] * share[:, None]) for one in estimates]
+        seen = [one.measured[[ED]] * share[:, None] for one in estimates]
+        return [replace(one, regressed=area, measured=area) for one, area in zip(estimates, seen, strict=True)]
 
     share = 1 - 0.03 * (1 - np.cos(2 * np.pi * (np.arange(20) - ED) / 20)) / 2
     assert "ejection_fraction" in codes(study((0, 24.0, 20.0, 10.0, 0), weak))
