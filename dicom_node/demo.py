@@ -53,7 +53,7 @@ rules:
     run: lv_quantification
     send_to: [archive]
 """
-TIME_LIMIT_S = 300.0
+TIME_LIMIT_S = 600.0
 SETTLED = ("done", "unsuitable", "failed", "parked", "cancelled")
 
 
