@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.lv_quantification.base import above_base
 from algorithms.lv_quantification.function import (
     LEAST_SLICES,
     GlobalFunction,
@@ -134,6 +135,10 @@ def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
     areas = np.stack([reported(estimates[index])[:, CAVITY] for index in kept])
     positions = [stack.slices[index].position_mm for index in kept]
     cycle = _beating(volumes_ml(areas, positions, distance))
+    if above := above_base(areas[:, cycle.ed_frame], areas[:, cycle.es_frame]):
+        not_measured = sorted([*not_measured, *zip(kept, above, strict=False)])
+        kept, areas, positions = kept[len(above) :], areas[len(above) :], positions[len(above) :]
+        cycle = _beating(volumes_ml(areas, positions, distance))
     cut_off = _cut_off(stack, kept, areas[:, cycle.ed_frame])
     places = (Level.MID,) * len(kept) if cut_off else levels(len(kept))
     slices = tuple(_measured(stack, index, estimates[index], level) for index, level in zip(kept, places, strict=True))
