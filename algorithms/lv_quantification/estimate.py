@@ -168,18 +168,20 @@ def _masks(
     if np.count_nonzero(cavity) * spacing.row_mm * spacing.column_mm < SMALLEST_CAVITY_MM2:
         empty = np.zeros((rows, columns), bool)
         return empty, empty
-    inside = _one_piece((back_to_picture(shares[1], matrix, rows, columns) >= MASK_FROM) | cavity)
-    return cavity & inside, inside
+    inside = (back_to_picture(shares[1], matrix, rows, columns) >= MASK_FROM) | cavity
+    return cavity, _one_piece(inside, cavity)
 
 
-def _one_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part, holes filled."""
+def _one_piece(mask: NDArray[np.bool_], around: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """The largest connected part, or the one that holds ``around``; holes filled."""
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count < 2:
         return mask
-    largest = (labels == 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))).astype(np.uint8)
-    outline, _ = cv2.findContours(largest, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(largest), outline, -1, 1, cv2.FILLED).astype(bool)
+    largest = 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
+    chosen = largest if around is None else int(labels[around].max())
+    part = (labels == chosen).astype(np.uint8)
+    outline, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros_like(part), outline, -1, 1, cv2.FILLED).astype(bool)
 
 
 def _unlike_ventricle(cavity: NDArray[np.bool_], inside: NDArray[np.bool_], spacing: Spacing) -> str:

@@ -21,6 +21,7 @@ from algorithms.lv_quantification.augment import crop_sample, field_sample
 from algorithms.lv_quantification.crop import CROP_PX, FIELD_PX
 from algorithms.lv_quantification.evaluate import evaluate
 from algorithms.lv_quantification.folds import FOLDS
+from algorithms.lv_quantification.indices import INDEX_NAMES
 from algorithms.lv_quantification.lessons import (
     ESTIMATED_TRUST,
     SIMULATED_PICTURES,
@@ -41,6 +42,7 @@ from algorithms.training.loop import Schedule, choose_device, fit
 from algorithms.training.manifest import write_manifest
 from algorithms.training.run import RunFolder
 from dicom_node.algorithm import EvaluationReport, Workbench
+from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
 FINDER_SCHEDULE = Schedule(epochs=24, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
@@ -114,8 +116,12 @@ def new_dla(fold: Fold) -> DeepLayerAggregation:
     rng = np.random.default_rng(fold.number)
     lessons = [lesson for lesson in fold.real if lesson.cavity.any()]
     seen = np.array([crop_sample(lesson, rng).indices for lesson in lessons])
+    known = np.isfinite(seen).any(axis=0)
+    if not known.all():
+        missing = ", ".join(name for name, there in zip(INDEX_NAMES, known, strict=True) if not there)
+        raise UsageError(f"no picture of fold {fold.number + 1} teaches {missing}: pictures with contours are needed")
     network.index_mean.copy_(torch.from_numpy(np.nanmean(seen, axis=0)))
-    network.index_deviation.copy_(torch.from_numpy(np.nanstd(seen, axis=0)))
+    network.index_deviation.copy_(torch.from_numpy(np.maximum(np.nanstd(seen, axis=0), 1e-3)))
     return network
 
 
@@ -167,7 +173,7 @@ def publish(
         for number in range(FOLDS)
     ]
     write_manifest(out, entries(patients, {}))
-    report = evaluate(data, replace(bench, models=ModelFolder(out)))
+    report = evaluate(data, replace(bench, models=ModelFolder(out, device=bench.device)))
     write_manifest(out, entries(patients, report.values))
     write_card(out / "model_card.md", card(pictures, report))
     return report

@@ -185,7 +185,6 @@ def test_a_stack_follows_the_heart_and_tells_how_far_it_is(three_greys, grey_see
     assert "slice 4 of 4" in told[-1][1]
 
 
-@pytest.mark.xfail(reason="_masks takes the largest piece of wall, not the piece that holds the cavity")
 def test_a_larger_patch_of_wall_elsewhere_does_not_take_the_ring_away(beating, spoilt):
     def patch(masks):
         masks[:, 1, 100:] = 8.0
