@@ -2,8 +2,9 @@
 
 Outflow tract, aortic root and left atrium look like a ventricle in a single picture. They do not behave like one: an
 atrium fills while the ventricle empties, and the outflow tract is much narrower than the ventricle below it, which is
-widest near its base. Both rules were found on two patients of the Sunnybrook collection (four such slices; none of the
-28 slices of the three patients with a contour breaks them).
+widest near its base. Both rules were made on the four such slices of two patients of the Sunnybrook collection, which
+are no proof of them; on 227 slices of 27 patients that experts drew they take away none, neither by the experts' areas
+nor by the networks'.
 """
 
 from __future__ import annotations
