@@ -1,0 +1,1 @@
+"""Virtual elastography: from a B-mode picture to a synthetic elastogram, for a person to confirm."""
