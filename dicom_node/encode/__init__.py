@@ -25,7 +25,19 @@ from dicom_node.encode import iod
 from dicom_node.encode.check import Expectation, check_objects
 from dicom_node.encode.fallback import Adapted, adapt_to_peer
 from dicom_node.encode.header import Context, all_statements
-from dicom_node.encode.job import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef, local_moment
+from dicom_node.encode.job import (
+    PDF_ROLE,
+    REJECTION_ROLE,
+    REPORT_ROLE,
+    ChangedValue,
+    Draft,
+    EncodedObject,
+    EncodeJob,
+    ObjectRef,
+    Outcome,
+    Verification,
+    local_moment,
+)
 from dicom_node.encode.key_objects import encode_key_frames
 from dicom_node.encode.multiframe_us import encode_derived
 from dicom_node.encode.report import REPORT_SOP_CLASS, encode_report
@@ -39,11 +51,17 @@ from dicom_node.result import AnalysisResult
 
 __all__ = [
     "DEFAULT_NAMESPACE",
+    "PDF_ROLE",
+    "REJECTION_ROLE",
     "REPORT_ROLE",
     "Adapted",
+    "ChangedValue",
+    "Draft",
     "EncodeJob",
     "EncodedObject",
     "ObjectRef",
+    "Outcome",
+    "Verification",
     "adapt_to_peer",
     "encode_result",
     "local_moment",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+from dicom_node.result import AnalysisResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,60 @@ def local_moment(timestamp_s: float) -> datetime:
     return datetime.fromtimestamp(timestamp_s, UTC).astimezone()
 
 
+class Outcome(Enum):
+    """What a person made of a draft."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedValue:
+    """One value that a person changed, or that followed from it, in words: what it is, from what, to what, why."""
+
+    what: str
+    before: str
+    after: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Who looked at a draft, when, and what came of it (PS3.3 C.17.2, Verifying Observer Sequence).
+
+    ``observer_name`` is a person name of DICOM ("Family^Given^Middle^Prefix^Suffix"); ``observer_role`` what the
+    person is in the organisation ("Radiologist"), in words; ``at`` an aware time. ``conclusion`` is what the person
+    concludes or, of a rejected draft, why it was rejected.
+    """
+
+    observer_name: str
+    observer_role: str
+    organisation: str
+    at: datetime
+    outcome: Outcome
+    conclusion: str = ""
+    changes: tuple[ChangedValue, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.observer_name.strip("^ ") or not self.organisation.strip():
+            raise ValueError(
+                "a verified report names its observer and the organisation that the observer answers to: "
+                "Verifying Observer Name and Verifying Organization are required (PS3.3 C.17.2)"
+            )
+        if self.at.utcoffset() is None:
+            raise ValueError("the time of a verification needs a time zone")
+        if (self.outcome is Outcome.CORRECTED) != bool(self.changes):
+            raise ValueError(f"outcome {self.outcome.value!r} with {len(self.changes)} changes: one of them is wrong")
+
+
 @dataclass(frozen=True, slots=True)
 class EncodeJob:
     """The job record's part in the result objects; the same record gives the same bytes.
 
     ``content_time`` (aware) stands wherever an object tells when it was made. ``predecessor`` is the root report
-    of the revision before. ``rule`` and ``reason`` (why the unit was complete) are told as text.
+    of the revision before. ``rule`` and ``reason`` (why the unit was complete) are told as text. ``verification`` is
+    a person's act, for ``encode_verified`` and ``encode_rejection``.
     """
 
     content_time: datetime
@@ -43,6 +94,7 @@ class EncodeJob:
     predecessor: tuple[ObjectRef, ...] = ()
     rule: str = ""
     reason: str = ""
+    verification: Verification | None = None
 
     def __post_init__(self) -> None:
         if self.content_time.utcoffset() is None:
@@ -61,4 +113,15 @@ class EncodedObject:
     transfer_syntax_uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a person looked at: the drafted result, its objects as they were encoded, and whether they were sent."""
+
+    result: AnalysisResult
+    objects: tuple[EncodedObject, ...]
+    sent: bool
+
+
 REPORT_ROLE = "report"
+PDF_ROLE = "pdf"
+REJECTION_ROLE = "rejection"
