@@ -5,6 +5,7 @@ an object delivered. Times are seconds since the epoch (UTC). Paths are relative
 
     associations 1─* instances *─ units (series or study) 1─* routings 1─* jobs(analyse) 1─* results
                      set_aside                                             └─* jobs(deliver) 1─* deliveries
+    jobs(analyse) 1─* cases          model_sets 1─* model_acts *─? model_comparisons          candidate_runs
 """
 
 from __future__ import annotations
@@ -161,6 +162,75 @@ MIGRATIONS: tuple[str, ...] = (
         attempts            INTEGER NOT NULL DEFAULT 0,
         at                  REAL,
         PRIMARY KEY (job_id, sop_instance_uid)
+    );
+    """,
+    """
+    -- every reviewed result; its files stay where they are: sources in the inbox, the draft in outbox/<job id>
+    CREATE TABLE cases (
+        id                  INTEGER PRIMARY KEY,
+        job_id              INTEGER NOT NULL REFERENCES jobs(id),
+        act_id              INTEGER NOT NULL UNIQUE,    -- of review_acts: what was changed, and the conclusion
+        algorithm           TEXT NOT NULL,
+        algorithm_version   TEXT NOT NULL,
+        models              TEXT NOT NULL,              -- JSON of result.json's models: what made the draft
+        outcome             TEXT NOT NULL CHECK (outcome IN ('accepted', 'corrected', 'rejected')),
+        created_s           REAL NOT NULL
+    );
+    CREATE INDEX cases_by_algorithm ON cases(algorithm, id);
+    """,
+    """
+    -- sets of models beside those that come with an algorithm; which is in use follows from model_acts alone
+    CREATE TABLE model_sets (
+        algorithm   TEXT NOT NULL,
+        version     TEXT NOT NULL,
+        folder      TEXT NOT NULL,                      -- relative to data_dir
+        sha256      TEXT NOT NULL,                      -- over the manifest and every file that it names
+        models      TEXT NOT NULL,                      -- JSON: name, version, sha256 of each
+        origin      TEXT NOT NULL DEFAULT '',           -- where it came from, in words
+        added_s     REAL NOT NULL,
+        PRIMARY KEY (algorithm, version)
+    );
+
+    -- candidate against what was in use, on cases that neither was trained on
+    CREATE TABLE model_comparisons (
+        id          INTEGER PRIMARY KEY,
+        algorithm   TEXT NOT NULL,
+        candidate   TEXT NOT NULL,
+        in_use      TEXT NOT NULL,                      -- '' = those that come with the algorithm
+        at_s        REAL NOT NULL,
+        cases       TEXT NOT NULL,                      -- JSON list of case ids
+        figures     TEXT NOT NULL,                      -- JSON of comparison.Comparison
+        beats       INTEGER NOT NULL                    -- whether the deciding figure is better
+    );
+
+    CREATE TABLE model_acts (
+        id              INTEGER PRIMARY KEY,
+        algorithm       TEXT NOT NULL,
+        version         TEXT NOT NULL,
+        act             TEXT NOT NULL CHECK (act IN ('added', 'promoted', 'rolled back', 'shadow on', 'shadow off')),
+        person          TEXT NOT NULL,
+        reason          TEXT NOT NULL DEFAULT '',
+        comparison_id   INTEGER REFERENCES model_comparisons(id),
+        at_s            REAL NOT NULL
+    );
+    CREATE INDEX model_acts_by_algorithm ON model_acts(algorithm, id);
+    CREATE TRIGGER model_acts_stay BEFORE UPDATE ON model_acts
+        BEGIN SELECT RAISE(ABORT, 'acts on models are kept as they were'); END;
+    CREATE TRIGGER model_acts_last BEFORE DELETE ON model_acts
+        BEGIN SELECT RAISE(ABORT, 'acts on models are kept for ever'); END;
+
+    -- candidates that the node prepares by itself; the folder lets an interrupted training go on
+    CREATE TABLE candidate_runs (
+        id          INTEGER PRIMARY KEY,
+        algorithm   TEXT NOT NULL,
+        begun_s     REAL NOT NULL,
+        ended_s     REAL,
+        state       TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+        last_case   INTEGER NOT NULL,                   -- the newest case that it saw
+        cases       INTEGER NOT NULL,                   -- how many there were
+        folder      TEXT NOT NULL,                      -- relative to data_dir
+        version     TEXT NOT NULL DEFAULT '',           -- of the candidate that came of it
+        reason      TEXT NOT NULL DEFAULT ''            -- why it failed
     );
     """,
 )
