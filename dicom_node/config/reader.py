@@ -24,6 +24,7 @@ from dicom_node.config.settings import (
     NodeSettings,
     Peer,
     Retry,
+    ReviewTerms,
     Rule,
     Timeouts,
     Viewer,
@@ -116,6 +117,19 @@ def _read_viewer(node: yaml.Node, what: str, problems: Problems) -> Viewer | Non
     return None if name is None else Viewer(name)
 
 
+def _read_review(node: yaml.Node, what: str, problems: Problems) -> ReviewTerms | None:
+    """A mapping, or only its ``required``: ``review: always``."""
+    if isinstance(node, yaml.ScalarNode) and not is_null(node):
+        required = choice(*_REQUIRED)(node, what, problems)
+        return None if required is None else ReviewTerms(required)
+    values = read_fields(node, _REVIEW, what, problems)
+    pointless = [key for key in values if key != "required"] if values.get("required") == "never" else []
+    if pointless:
+        told = f"required is never, so {' and '.join(pointless)} of {what} would do nothing: leave it out"
+        problems.add(node_at(node, pointless[:1]), told)
+    return ReviewTerms(**values)
+
+
 _ACCEPT = (
     _list(scalars.AE_TITLE, "calling_ae", "calling_ae", "[]", "AE titles that may send; an empty list: any."),
     _list(scalars.AE_TITLE, "called_ae", "called_ae", "[]", "AE titles that may be called; an empty list: any."),
@@ -185,6 +199,14 @@ _PEER = (
     ),
     Field("viewer", "viewer", _read_viewer, words(_VIEWERS), "standard", "What its people look with: see below."),
 )
+_REQUIRED = ("auto", "always", "never")
+_REVIEW = (
+    _choice(_REQUIRED, "required", "auto", "Whether a person judges the results; auto: where the algorithm asks."),
+    _choice(("send", "hold"), "draft", "send", "Unjudged results are sent as a draft, or held back until then."),
+    _choice(
+        ("key_object", "nothing"), "on_reject", "key_object", "What peers get that have a draft which is rejected."
+    ),
+)
 _RULE = (
     _of(scalars.TITLE, "name", "name", None, "Its name in logs, jobs and reports; no two rules share one."),
     Field("when", "when", _read_when, "conditions", None, "Which instances it takes: see Conditions."),
@@ -195,6 +217,14 @@ _RULE = (
     _of(scalars.PRIORITY, "priority", "priority", "0", "Jobs of higher priority go first."),
     _of(scalars.DURATION, "time_limit", "time_limit_s", "the node's job_time_limit", "One attempt."),
     _of(scalars.MEMORY, "memory_limit", "memory_limit_mib", "the node's job_memory_limit", "One analysis."),
+    Field(
+        "review",
+        "review",
+        _read_review,
+        f"{words([field.key for field in _REVIEW])}; or only {words(_REQUIRED)}",
+        "{}",
+        "Judged by a person: see below.",
+    ),
 )
 
 FIELDS: Mapping[str, tuple[Field, ...]] = MappingProxyType(
@@ -205,6 +235,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = MappingProxyType(
         "peers.NAME": _PEER,
         "peers.NAME.retry": _RETRY,
         "rules[]": _RULE,
+        "rules[].review": _REVIEW,
     }
 )
 """Every key of the file, section by section: what the reader knows and the routing reference lists."""
