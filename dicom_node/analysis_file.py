@@ -1,0 +1,1 @@
+"""An analysis result on disk: ``analysis.json`` and ``analysis.npz``, from which the same result is read again."""
