@@ -65,11 +65,6 @@ class Measurement:
     """One number (TID 300): what it is, its value and unit, how it was got, and the line it was read from.
 
     A number that follows from several lines (an ejection fraction) names them all in ``inferred_from``.
-
-    What a person may correct has a ``key``; ``limits`` (least, most) bound what it may become. ``formula`` says how the
-    number follows from other keys (see ``formula``) and must give the reported one. ``decimals`` is how many a person
-    may give (0: whole numbers; ``None``: any). ``summary_path`` is where the summary has it; ``None``: under the key,
-    if that is there. ``corrected``: a person has set it.
     """
 
     name: Code
@@ -79,18 +74,30 @@ class Measurement:
     derivation: Code | None = None
     site: Code | None = None
     inferred_from: Region | tuple[Region, ...] | None = None
+
     key: str = ""
+    """Its name in formulas and corrections; without one nobody can set it."""
     formula: str | None = None
+    """How it follows from other keys (see ``formula``); it must give the value that is reported."""
     limits: tuple[float, float] | None = None
+    """(least, most) that a person may set, and that may follow from what a person sets."""
     decimals: int | None = None
+    """How many a person may give: 0 for whole numbers; ``None``: any."""
     summary_path: SummaryPath | None = None
+    """Where the summary has it; ``None``: under the key, if that is there."""
     corrected: bool = False
+    """Whether a person has set it."""
+
+    @property
+    def in_formula(self) -> float:
+        """What its key stands for in a formula."""
+        return float(self.value)
 
     def __post_init__(self) -> None:
-        _finite(self.value, self.name.meaning)
         if self.limits is not None and not self.limits[0] < self.limits[1]:
             raise ValueError(f"{self.name.meaning}: limits are (least, most); got {self.limits}")
         _check_follows(self.name, self.key, self.formula)
+        _finite(self.value, self.name.meaning)
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -98,11 +105,6 @@ class Measurement:
         if isinstance(self.inferred_from, Region):
             return (self.inferred_from,)
         return self.inferred_from or ()
-
-    @property
-    def in_formula(self) -> float:
-        """What its key stands for in a formula."""
-        return float(self.value)
 
 
 @dataclass(frozen=True, slots=True)
