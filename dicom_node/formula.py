@@ -6,8 +6,9 @@
 
 A key stands for the number of a measurement, the place of an evaluation's value among its choices (from 0), a region
 or a segment. Operators: + - * / // % ** and the comparisons, ``and``, ``or``, ``not``, ``a if b else c``. Functions:
-FUNCTIONS, and ``corrected(key)``: whether a person has set that value or drawn that region. Nothing else: the text is
-data, never code (evaluated by simpleeval over the permitted kinds of nodes).
+FUNCTIONS, among them ``share(segment, region)`` and of a ring ``share(segment, region, 1, 1.3)`` (geometry.py), and
+``corrected(key)``: whether a person has set that value or drawn that region. Nothing else: the text is data, never
+code (evaluated by simpleeval over the permitted kinds of nodes).
 """
 
 from __future__ import annotations

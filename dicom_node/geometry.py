@@ -71,8 +71,11 @@ def area(region: Region) -> float:
     return abs(twice) / 2.0
 
 
-def share(segment: Covering, region: Region) -> float:
+def share(segment: Covering, region: Region, inner: float = 0.0, outer: float = 1.0) -> float:
     """Part (0..1) of the polygon's pixels that the segment covers on the polygon's frame.
+
+    ``inner`` and ``outer`` take a ring instead: the pixels that lie in the polygon enlarged by ``outer`` and not in the
+    one enlarged by ``inner``; 0 to 0.7 is its core, 1 to 1.3 what lies around it.
 
     Raises:
         ValueError: the region is no polygon or has no pixel centre in it, or the segment has no mask on its frame.
@@ -83,11 +86,46 @@ def share(segment: Covering, region: Region) -> float:
         raise ValueError(f"segment {segment.label!r} has no mask on the frame of {_name(region)}")
     index = segment.frames.index(region.frame)
     mask = np.asarray(segment.masks.read(index, index + 1))[0].astype(bool)
-    inside = pixels_inside(region.points, mask.shape[0], mask.shape[1])
+    inside = pixels_between(region.points, (inner, outer), mask.shape[0], mask.shape[1])
     count = int(np.count_nonzero(inside))
     if count == 0:
         raise ValueError(f"{_name(region)} has no pixel inside")
     return int(np.count_nonzero(mask & inside)) / count
+
+
+def pixels_between(points: Points, factors: tuple[float, float], rows: int, columns: int) -> NDArray[np.bool_]:
+    """(rows, columns): the pixels in the polygon enlarged by the second factor, and not in that by the first.
+
+    Raises:
+        ValueError: the factors are not 0 or above and in rising order.
+    """
+    inner, outer = factors
+    if not 0.0 <= inner < outer:
+        raise ValueError(f"a ring goes from an inner to a larger outer factor, both from 0; got {inner:g} to {outer:g}")
+    inside = pixels_inside(enlarged(points, outer), rows, columns)
+    return inside & ~pixels_inside(enlarged(points, inner), rows, columns) if inner else inside
+
+
+def enlarged(points: Points, factor: float) -> Points:
+    """The polygon scaled about the centroid of its area; the very same points for a factor of 1."""
+    if factor == 1.0:
+        return points
+    x0, y0 = centroid(points)
+    return tuple((x0 + factor * (x - x0), y0 + factor * (y - y0)) for x, y in points)
+
+
+def centroid(points: Points) -> tuple[float, float]:
+    """Centre of a polygon's area (shoelace formula); of a polygon without area the mean of its points."""
+    mean_x, mean_y = (math.fsum(values) / len(points) for values in zip(*points, strict=True))
+    moved = [(x - mean_x, y - mean_y) for x, y in points]  # near 0, so that little is lost
+    sides = [(a, b, a[0] * b[1] - b[0] * a[1]) for a, b in pairwise((*moved, moved[0]))]
+    thrice = 3.0 * math.fsum(cross for _, _, cross in sides)
+    if abs(thrice) < 1e-9:
+        return mean_x, mean_y
+    return (
+        mean_x + math.fsum((a[0] + b[0]) * cross for a, b, cross in sides) / thrice,
+        mean_y + math.fsum((a[1] + b[1]) * cross for a, b, cross in sides) / thrice,
+    )
 
 
 def pixels_inside(points: Points, rows: int, columns: int) -> NDArray[np.bool_]:
