@@ -6,8 +6,8 @@ import json
 import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from dataclasses import replace
+from functools import reduce
 
 from dicom_node.config import NodeConfig, ReviewTerms, Rule
 from dicom_node.database import Database
