@@ -111,8 +111,8 @@ class ModelRegistry:
         if (algorithm, version) not in self._checked:
             if digest_of(folder) != found.sha256:
                 raise ModelError(
-                    f"the models {version} of {algorithm} in {found.folder} are no longer those that were added: put the "
-                    f"folder back, or go back to the models before: dicom-node models rollback {algorithm}"
+                    f"the models {version} of {algorithm} in {found.folder} are no longer those that were added: put "
+                    f"the folder back, or go back to the models before: dicom-node models rollback {algorithm}"
                 )
             self._checked.add((algorithm, version))
         return folder
