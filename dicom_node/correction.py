@@ -8,17 +8,14 @@ is dropped. Pictures, segments, maps and tables stay as drafted: they show what 
 from __future__ import annotations
 
 import difflib
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from dicom_node.codes import Code
 from dicom_node.errors import UsageError
 from dicom_node.formula import Formula, FormulaError, agree, in_order
-from dicom_node.geometry import crosses_itself
-from dicom_node.region import LEAST_POINTS, Points, Region, Shape
+from dicom_node.given import ImageSizes, Kind, choices_of, kind_of, set_to, unit_text, value_text, within
+from dicom_node.region import Region
 from dicom_node.result import (
     AnalysisResult,
     Evaluation,
@@ -32,12 +29,7 @@ from dicom_node.result import (
 )
 from dicom_node.summary import at, place_of, renewed, replaced
 
-Kind = Literal["number", "choice", "text", "line", "polygon", "point", "points"]
 SET = "set"
-ImageSizes = Mapping[str, tuple[int, int]]
-"""(rows, columns) of images by SOP Instance UID."""
-LONGEST_TEXT = 1024
-"""Characters of a text (VR UT has no limit; viewers do)."""
 
 
 class CorrectionError(UsageError):
@@ -111,7 +103,7 @@ def correctable(result: AnalysisResult) -> tuple[Correctable, ...]:
     return tuple(
         _correctable(part, names[key], formulas)
         for key, part in parts.items()
-        if not isinstance(part, Segment) and _kind(part) is not None
+        if not isinstance(part, Segment) and kind_of(part) is not None
     )
 
 
@@ -135,7 +127,7 @@ def corrected(result: AnalysisResult, changes: Sequence[Change], sizes: ImageSiz
     new = dict(parts)
     for key, text in given.items():
         try:
-            new[key] = _set(parts[key], text, sizes)
+            new[key] = set_to(parts[key], text, sizes)
         except ValueError as error:
             problems.append(f"{key} ({names[key]}): {error}")
     if problems:
@@ -152,7 +144,7 @@ def corrected(result: AnalysisResult, changes: Sequence[Change], sizes: ImageSiz
 def _given(parts: Mapping[str, Part], changes: Sequence[Change], problems: list[str]) -> dict[str, str]:
     """The texts by key; tells of keys that are unknown, cannot be set or come twice."""
     given: dict[str, str] = {}
-    able = [key for key, part in parts.items() if _kind(part) is not None]
+    able = [key for key, part in parts.items() if kind_of(part) is not None]
     for change in changes:
         if change.key in given:
             problems.append(f"{change.key} is given twice: {given[change.key]!r} and {change.given!r}")
@@ -200,129 +192,20 @@ def _following(part: Part, value: float | str) -> Part:
         raise FormulaError(f"its formula gives {value!r}, which is no number")
     if agree(value, part.value):
         return part
-    return replace(part, value=_within(float(value), part))
-
-
-def _set(part: Part, text: str, sizes: ImageSizes | None) -> Part:
-    """The part as a person sets it. Raises ValueError that says what is allowed."""
-    if isinstance(part, Region):
-        return replace(part, points=_points(part, text, sizes), corrected=True)
-    if isinstance(part, Evaluation):
-        value = _choice(part, text) if part.choices else _short_text(text)
-        return replace(part, value=value, formula=None, corrected=True)
-    assert isinstance(part, Measurement)  # segments have no kind, so nobody sets them
-    return replace(part, value=_number(part, text), formula=None, corrected=True)
-
-
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-
-def _number(part: Measurement, text: str) -> float:
-    text = text.strip()
-    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
-        raise ValueError(f"{text!r} is no number; write it in {part.unit.meaning} without the unit, such as 42.1")
-    value = float(text)
-    if part.decimals is not None and value != round(value, part.decimals):
-        allowed = f"at most {part.decimals} decimals" if part.decimals else "a whole number"
-        raise ValueError(f"{text} is given; {allowed} is needed")
-    return _within(value, part)
-
-
-def _within(value: float, part: Measurement) -> float:
-    if part.limits is not None and not part.limits[0] <= value <= part.limits[1]:
-        least, most = (_plain(limit) for limit in part.limits)
-        raise ValueError(f"{_plain(value)} {part.unit.meaning} is beyond its limits, {least} to {most}")
-    return value
-
-
-def _choice(part: Evaluation, text: str) -> Code | str:
-    """By code value or text, else by meaning, else by place from 0."""
-    text = text.strip()
-    for said in (choice_text, _meaning, lambda choice: str(part.choices.index(choice))):
-        found = [choice for choice in part.choices if said(choice).casefold() == text.casefold()]
-        if len(found) == 1:
-            return found[0]
-    allowed = ", ".join(f"{short} ({long})" if short != long else short for short, long in _choices(part))
-    raise ValueError(f"{text!r} is none of its choices: {allowed}")
-
-
-def _short_text(text: str) -> str:
-    text = text.strip()
-    if not text or len(text) > LONGEST_TEXT or not text.isprintable():
-        raise ValueError(f"a text of 1 to {LONGEST_TEXT} printable characters in one line is needed")
-    return text
-
-
-def _points(region: Region, text: str, sizes: ImageSizes | None) -> Points:
-    points = tuple(_point(word) for word in text.split())
-    if region.shape is Shape.POLYGON:
-        points = _without_repeats(points)
-    _check_count(region, len(points))
-    if region.shape is Shape.POLYGON and crosses_itself(points):
-        raise ValueError("the outline touches or crosses itself; give its corners in order, one after another")
-    size = (sizes or {}).get(region.frame.sop_instance_uid)
-    if size is not None:
-        rows, columns = size
-        beside = [(x, y) for x, y in points if not (-0.5 <= x <= columns - 0.5 and -0.5 <= y <= rows - 0.5)]
-        if beside:
-            raise ValueError(
-                f"{_points_text(beside)} is beside the picture of {columns} columns and {rows} rows; points are x,y"
-            )
-    return points
-
-
-def _point(word: str) -> tuple[float, float]:
-    numbers = word.split(",")
-    if len(numbers) != 2 or not all(NUMBER.fullmatch(number) for number in numbers):
-        raise ValueError(f"{word!r} is no point; write points like '12.5,40 80,41.5' (x,y in pixels, centres whole)")
-    x, y = (float(number) for number in numbers)
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise ValueError(f"{word!r} is no point: its numbers are too large")
-    return x, y
-
-
-def _without_repeats(points: Points) -> Points:
-    """A polygon without points given twice in a row, the closing one included."""
-    return tuple(point for index, point in enumerate(points) if point != points[index - 1] or len(points) == 1)
-
-
-def _check_count(region: Region, count: int) -> None:
-    least = LEAST_POINTS[region.shape]
-    exact = region.shape is Shape.POINT or (region.shape is Shape.POLYLINE and len(region.points) == 2)
-    if count < least or (exact and count != least):
-        needed = f"{least} point(s)" if exact else f"{least} points or more"
-        raise ValueError(f"{count} different point(s) given; {needed} are needed, such as '12.5,40 80,41.5'")
-
-
-_KINDS: Mapping[Shape, Kind] = {
-    Shape.POINT: "point",
-    Shape.MULTIPOINT: "points",
-    Shape.POLYLINE: "line",
-    Shape.POLYGON: "polygon",
-}
-
-
-def _kind(part: Part) -> Kind | None:
-    if isinstance(part, Region):
-        return _KINDS[part.shape]
-    if isinstance(part, Measurement):
-        return "number"
-    if isinstance(part, Evaluation) and part.choices:
-        return "choice"
-    return "text" if isinstance(part, Evaluation) and isinstance(part.value, str) else None
+    return replace(part, value=within(float(value), part))
 
 
 def _correctable(part: Measurement | Evaluation | Region, what: str, formulas: Mapping[str, Formula]) -> Correctable:
-    kind = _kind(part)
+    kind = kind_of(part)
     assert kind is not None  # asked before
     measured = part if isinstance(part, Measurement) else None
     return Correctable(
         key=part.key,
         kind=kind,
         what=what,
-        value=choice_text(part.value) if isinstance(part, Evaluation) else _value_text(part),
-        unit=_unit(part),
-        choices=_choices(part) if isinstance(part, Evaluation) else (),
+        value=choice_text(part.value) if isinstance(part, Evaluation) else value_text(part),
+        unit=unit_text(part),
+        choices=choices_of(part) if isinstance(part, Evaluation) else (),
         limits=measured.limits if measured else None,
         decimals=measured.decimals if measured else None,
         depends_on=formulas[part.key].keys if part.key in formulas else (),
@@ -339,40 +222,9 @@ def _dependants(key: str, formulas: Mapping[str, Formula]) -> tuple[str, ...]:
     return tuple(reached)[1:]
 
 
-def _choices(part: Evaluation) -> tuple[tuple[str, str], ...]:
-    return tuple((choice_text(choice), _meaning(choice)) for choice in part.choices)
-
-
-def _meaning(choice: Code | str) -> str:
-    return choice.meaning if isinstance(choice, Code) else choice
-
-
 def _applied(before: Part, after: Part, what: str, because: str) -> Applied:
     dropped = before.formula if because == SET else None
-    return Applied(before.key, what, _value_text(before), _value_text(after), _unit(before), because, dropped)
-
-
-def _value_text(part: Part) -> str:
-    """A value as Change takes it; of a code its meaning."""
-    if isinstance(part, Region):
-        return _points_text(part.points)
-    if isinstance(part, Measurement):
-        return _plain(part.value)
-    return _meaning(part.value) if isinstance(part, Evaluation) else ""
-
-
-def _points_text(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{_plain(x)},{_plain(y)}" for x, y in points)
-
-
-def _plain(number: float) -> str:
-    return f"{number:.10g}"
-
-
-def _unit(part: Part) -> str:
-    if isinstance(part, Region):
-        return "pixels"
-    return part.unit.meaning if isinstance(part, Measurement) else ""
+    return Applied(before.key, what, value_text(before), value_text(after), unit_text(before), because, dropped)
 
 
 def _names(result: AnalysisResult) -> Iterator[tuple[str, str]]:
