@@ -3,7 +3,7 @@
 What a radiologist reads from a B-mode picture is what the picture carries of stiffness; so it is here:
 
     stiff (ratio 2 to 10)                                      soft (ratio 0.2 to 0.55)
-    dark_disc     phantom: even, 4 to 11 dB darker             cyst         black, smooth, brighter behind it
+    dark_disc     phantom: even, 5 to 16 dB darker             cyst         black, smooth, brighter behind it
     hypoechoic    dark, oval, smooth (adenoma, metastasis)     bright       4 to 9 dB brighter, smooth (fat, angioma)
     suspicious    darker, taller than wide, uneven margin,     spongiform   small black holes in even tissue
                   shadow behind it                             halo         as bright as the tissue, thin dark rim
@@ -59,7 +59,7 @@ class Look:
 
 LOOKS: dict[str, dict[str, Look]] = {
     "stiff": {
-        "dark_disc": Look((-11, -4), (0.0, 1.0), (0.9, 1.1), (0.0, 0.02), (0.2, 0.5), grain_db=0.3),
+        "dark_disc": Look((-16, -5), (0.0, 1.0), (0.9, 1.1), (0.0, 0.02), (0.2, 0.5), grain_db=0.3),
         "hypoechoic": Look((-12, -6), (0.0, 1.5), (0.6, 1.0), (0.02, 0.07), rim_db=(-3, 3)),
         "suspicious": Look((-14, -7), (3.0, 9.0), (1.0, 1.5), (0.08, 0.18), (0.4, 1.2), 1.8),
         "calcified": Look((-12, -6), (2.0, 6.0), (0.9, 1.4), (0.06, 0.14), (0.3, 0.9), 1.5, specks=(6, 22)),

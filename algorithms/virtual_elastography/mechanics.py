@@ -92,6 +92,8 @@ class Press:
         tilt: how much more the right edge is pressed than the middle, as a share.
         beside: how far the body goes on at each side, in units of half the width that is seen.
         below: how far it goes on under the seen depth, as a share of that.
+        spread: how much the press has spread out of the plane at the seen depth. A face is only some millimetres thick,
+            so stress falls with depth by 1 + spread * depth; in the plane that is tissue resisting so much more.
         grip: the skin sticks to the face ("bonded") or glides along it ("sliding").
     """
 
@@ -100,6 +102,7 @@ class Press:
     tilt: float = 0.0
     beside: float = 0.5
     below: float = 0.3
+    spread: float = 0.0
     grip: Literal["bonded", "sliding"] = "sliding"
 
 
@@ -165,7 +168,8 @@ def pressed(stiffness: NDArray[np.floating], view: View, press: Press) -> Motion
         across, depth_mm = view.beam(x_mm, y_mm)
         place = ((across + 1) / 2 * (cols - 1), depth_mm / view.depth_mm * (rows - 1))
         place = (part.astype(np.float32) for part in place)
-        return cv2.remap(stiffness.astype(np.float32), *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        plane = cv2.remap(stiffness.astype(np.float32), *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return plane * (1 + press.spread * np.maximum(depth_mm, 0) / view.depth_mm)
 
     order = _blueprint()[2].reshape(2 * (SEEN_DOWN + BELOW) + 1, 2 * (SEEN_ACROSS + 2 * BESIDE) + 1)
     across, _ = view.beam(*basis.doflocs)

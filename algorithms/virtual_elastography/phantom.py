@@ -145,6 +145,7 @@ def _any_press(scene: str, rng: np.random.Generator) -> Press:
         tilt=rng.normal(0, 0.03),
         beside=rng.uniform(0.4, 1.1),
         below=rng.uniform(0.2, 0.45),
+        spread=rng.uniform(0.8, 1.6) if scene == "phantom" else rng.uniform(0.3, 0.6),
         grip="bonded" if scene == "phantom" else "sliding",
     )
 

@@ -68,14 +68,15 @@ class Scanner:
 def any_scanner(view: View, rng: np.random.Generator) -> Scanner:
     """Settings as they vary between scanners and users; the wider a probe's beams fan out, the finer their angle."""
     fan = 1 + view.depth_mm / 2 / view.radius_mm
+    range_db = rng.uniform(45, 88)
     return Scanner(
-        pulse=float(np.exp(rng.uniform(math.log(0.0022), math.log(0.0060)))),
-        beam=float(np.exp(rng.uniform(math.log(0.0045), math.log(0.0110)))) / fan**0.4,
-        focus=rng.uniform(0.3, 0.7),
+        pulse=float(np.exp(rng.uniform(math.log(0.0020), math.log(0.0060)))),
+        beam=float(np.exp(rng.uniform(math.log(0.0036), math.log(0.0110)))) / fan**0.4,
+        focus=rng.uniform(0.15, 0.7),
         defocus=rng.uniform(0.4, 2.0),
-        noise_db=rng.uniform(-45, -22),
-        gain=rng.uniform(0.40, 0.72),
-        range_db=rng.uniform(42, 70),
+        noise_db=rng.uniform(-48, -28),
+        gain=rng.uniform(max(0.40, 0.1 + 16 / range_db), 0.78),
+        range_db=range_db,
         tgc_db=tuple(rng.normal(0, 2.2, 5)),
         smoothing=rng.uniform(0, 0.9),
         fade_db=rng.choice([0.0, rng.uniform(0, 8)]),
