@@ -130,12 +130,21 @@ def centroid(points: Points) -> tuple[float, float]:
 
 def pixels_inside(points: Points, rows: int, columns: int) -> NDArray[np.bool_]:
     """(rows, columns): the pixels whose centre lies in the polygon (even-odd rule)."""
+    ends = np.asarray(points, np.float64)
+    (ax, ay), (bx, by) = ends.T, np.roll(ends, -1, axis=0).T
+    first, stop = (np.clip(np.ceil(edge(ay, by)), 0, rows).astype(np.intp) for edge in (np.minimum, np.maximum))
+    count = stop - first  # rows whose centres each side passes
+    side = np.repeat(np.arange(len(ends)), count)
+    row = np.arange(side.size) - np.repeat(np.cumsum(count) - count, count) + first[side]
+    crossing_x = ax[side] + (row - ay[side]) * (bx[side] - ax[side]) / (by[side] - ay[side])
+    before = np.clip(np.ceil(crossing_x), 0, columns).astype(np.intp)  # centres of the row left of the crossing
     inside = np.zeros((rows, columns), bool)
-    centres_x, centres_y = np.arange(columns), np.arange(rows)
-    for (ax, ay), (bx, by) in pairwise((*points, points[0])):
-        at = np.flatnonzero((centres_y >= min(ay, by)) & (centres_y < max(ay, by)))
-        crossing_x = ax + (centres_y[at] - ay) * (bx - ax) / (by - ay) if at.size else np.empty(0)
-        inside[at] ^= centres_x[None, :] < crossing_x[:, None]
+    if side.size:  # left of the leftmost crossing and beyond the rightmost one nothing is inside
+        top, left = int(row.min()), int(before.min())
+        high, wide = int(row.max()) + 1 - top, int(before.max()) + 1 - left
+        crossings = np.bincount((row - top) * wide + before - left, minlength=high * wide).astype(np.uint8)
+        passed = np.cumsum(crossings.reshape(high, wide), axis=1, dtype=np.uint8)  # may wrap: only the last bit counts
+        inside[top : top + high, left : left + wide - 1] = passed[:, :-1] & 1
     return inside
 
 
