@@ -113,6 +113,25 @@ class Formula:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class _Value:
+    in_formula: Any
+    formula: None = None
+    corrected: bool = False
+
+
+def evaluate(text: str, values: Mapping[str, Any]) -> float | str:
+    """What a formula gives with numbers, regions and segments by key: for an algorithm, to report just that.
+
+    Raises:
+        FormulaError: the formula is wrong, names a key that is not among the values, or has no value.
+    """
+    formula = parse(text)
+    if unknown := [key for key in formula.keys if key not in values]:
+        raise FormulaError(f"formula {text!r} names {', '.join(map(repr, unknown))}, of which no value is given")
+    return formula.value({key: _Value(values[key]) for key in formula.keys})
+
+
 def key_problem(key: str) -> str | None:
     """Why a text cannot be a key; ``None`` if it can."""
     if not key.isidentifier() or keyword.iskeyword(key) or not key.isascii():
