@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d
+from scipy.ndimage import convolve1d, gaussian_filter1d
 
 from algorithms.virtual_elastography.mechanics import Motion
 from algorithms.virtual_elastography.view import View
@@ -35,7 +35,7 @@ def strain(motion: Motion, view: View, window_mm: float) -> NDArray[np.float32]:
     axial_mm, _ = motion.at(across, depth)
     half = max(1, round(window_mm / view.depth_mm * (rows - 1) / 2))
     beam_mm = view.width_mm / (cols - 1)
-    axial_mm = cv2.GaussianBlur(axial_mm, (0, 0), sigmaX=max(window_mm / 4 / beam_mm, 0.5), sigmaY=0.3)
+    axial_mm = gaussian_filter1d(axial_mm, max(window_mm / 4 / beam_mm, 0.5), axis=1, mode="nearest")
     offsets = np.arange(-half, half + 1)
     slope = offsets / (offsets**2).sum()
     padded = np.pad(axial_mm, ((half, half), (0, 0)), mode="reflect", reflect_type="odd")

@@ -119,16 +119,21 @@ class Motion:
     lateral_mm: NDArray[np.float32]
 
     def at(self, across: NDArray[np.floating], depth: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
-        """Axial and lateral displacement in mm at places (2-D arrays): across -1..1, depth as a share 0..1."""
+        """Axial and lateral displacement in mm at places (2-D arrays): across -1..1, depth as a share 0..1.
+
+        Just outside, displacement goes on straight.
+        """
         rows, cols = self.axial_mm.shape
+        border = 4
         place = (
-            ((across + 1) / 2 * (cols - 1)).astype(np.float32),
-            (depth * (rows - 1)).astype(np.float32),
+            ((across + 1) / 2 * (cols - 1) + border).astype(np.float32),
+            (depth * (rows - 1) + border).astype(np.float32),
         )
-        return tuple(
-            cv2.remap(part, *place, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        axial_mm, lateral_mm = (
+            cv2.remap(np.pad(part, border, mode="reflect", reflect_type="odd"), *place, cv2.INTER_CUBIC)
             for part in (self.axial_mm, self.lateral_mm)
         )
+        return axial_mm, lateral_mm
 
 
 @lru_cache(maxsize=1)

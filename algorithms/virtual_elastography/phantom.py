@@ -6,6 +6,7 @@
     mechanics.py   displacement under a press of the probe, by finite elements
     speckle.py     scatterers, moved by that displacement, as a scanner draws them before and after
     elastogram.py  softness from strain or from stiffness
+    screen.py      the picture on a scanner's screen
 
 Half of all pairs are phantoms, as laboratories have them: even speckle, most with a disc in it. The same state of the
 random generator gives the same pair.
@@ -25,6 +26,7 @@ from algorithms.virtual_elastography.elastogram import noise, shear_wave_softnes
 from algorithms.virtual_elastography.lesions import Lesion, paint_lesion
 from algorithms.virtual_elastography.mechanics import Press, pressed
 from algorithms.virtual_elastography.organs import breast, liver, phantom, prostate, thyroid
+from algorithms.virtual_elastography.screen import any_layout, drawn
 from algorithms.virtual_elastography.speckle import (
     Scanner,
     any_scanner,
@@ -120,6 +122,21 @@ class Pair:
     press: Press
 
 
+@dataclass(frozen=True, eq=False)
+class Screen:
+    """A pair's B-mode picture on a scanner's screen.
+
+    Attributes:
+        rgb: (rows, cols, 3) uint8.
+        region_px: (x0, y0, x1, y1) of the 2-D region, the picture; bounds are inclusive, as in DICOM (PS3.3 C.8.5.5).
+        pair: the pair; its pixel (x, y) is the screen's pixel (x0 + x, y0 + y).
+    """
+
+    rgb: NDArray[np.uint8]
+    region_px: tuple[int, int, int, int]
+    pair: Pair
+
+
 def _any_view(scene: str, rng: np.random.Generator) -> View:
     """A geometry as it is usual for a scene, with pictures of 250 to 700 pixels and 0.05 to 0.25 mm each."""
     longer_px = rng.uniform(280, 690)
@@ -200,4 +217,21 @@ def random_pair(rng: np.random.Generator, options: PairOptions = PairOptions()) 
         view=view,
         scanner=scanner,
         press=press,
+    )
+
+
+def random_screen(rng: np.random.Generator, options: PairOptions = PairOptions()) -> Screen:
+    """A pair as random_pair makes it, with its B-mode picture on the screen of some scanner."""
+    pair = random_pair(rng, options)
+    rows, cols = pair.bmode.shape
+    layout = any_layout(rows, cols, rng)
+    lines = (
+        f"SIMULATED   {pair.organ.capitalize()}   {rng.choice(('L12-3', 'C5-1', 'VF10-5'))}",
+        f"{pair.view.depth_mm / 10:.1f} cm   DR {pair.scanner.range_db:.0f}   G {100 * pair.scanner.gain:.0f} %",
+        f"MI {rng.uniform(0.6, 1.4):.1f}   TIS {rng.uniform(0.1, 0.9):.1f}",
+    )
+    return Screen(
+        rgb=drawn(pair.bmode, pair.mm_per_px, lines, layout),
+        region_px=(layout.left, layout.top, layout.left + cols - 1, layout.top + rows - 1),
+        pair=pair,
     )

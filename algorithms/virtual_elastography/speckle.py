@@ -61,8 +61,8 @@ class Scanner:
         return round(1.5 / self.beam)
 
     def wavelength_mm(self, depth_mm: float) -> float:
-        """Of the carrier: the pulse is 1.3 wavelengths wide in a picture of a depth."""
-        return self.pulse * depth_mm / 1.3
+        """Of the carrier in a picture of a depth: the pulse is 0.4 wavelengths wide, as with half an octave of bandwidth."""
+        return self.pulse * depth_mm / 0.4
 
 
 def any_scanner(view: View, rng: np.random.Generator) -> Scanner:
@@ -104,7 +104,7 @@ def _sampled(grid: NDArray[np.float32], across: NDArray[np.float32], depth: NDAr
 
 def scattered(body: Body, scanner: Scanner, rng: np.random.Generator) -> Scatterers:
     """Scatterers with the brightness of the tissue that they lie in, and the loss of sound on the way to them."""
-    cells = (1 / (2.35 * scanner.pulse)) * (1 / (2.35 * scanner.beam)) / 2
+    cells = (1 / (2.35 * scanner.pulse)) * (1 / (2.35 * scanner.beam))
     count = int(min(PER_CELL * cells, MOST_SCATTERERS) // 256 * 256)
     across = rng.uniform(-1.04, 1.04, (count // 256, 256)).astype(np.float32)
     depth = rng.uniform(-0.01, 1.04, across.shape).astype(np.float32)
@@ -112,8 +112,7 @@ def scattered(body: Body, scanner: Scanner, rng: np.random.Generator) -> Scatter
     loss_db = np.cumsum(body.attenuation, axis=0) * step_cm
     loss_db = cv2.GaussianBlur(loss_db.astype(np.float32), (0, 0), 1.5)
     level_db = _sampled(body.echo_db - np.clip(loss_db, -12, 30), across, depth)
-    strength = rng.standard_normal(across.shape, dtype=np.float32)
-    return Scatterers(across, depth, strength * np.exp(level_db * np.float32(math.log(10) / 20)))
+    return Scatterers(across, depth, np.exp(level_db * np.float32(math.log(10) / 20)))
 
 
 def _gathered(scatterers: Scatterers, scanner: Scanner, view: View) -> NDArray[np.complex64]:
@@ -155,9 +154,12 @@ def echoes(scatterers: Scatterers, scanner: Scanner, view: View, rng: np.random.
     gathered = _gathered(scatterers, scanner, view)
     depth = np.linspace(0, 1, scanner.samples, dtype=np.float32)[:, None]
     out_of_focus = np.clip(np.abs(depth - scanner.focus) / max(scanner.focus, 1 - scanner.focus), 0, 1)
+    sharp, wide = 1.5, 1.5 * (1 + scanner.defocus)
+    alike = math.sqrt(2 * sharp * wide / (sharp**2 + wide**2))  # correlation of what the two beams give
+    power = (1 - out_of_focus) ** 2 + out_of_focus**2 + 2 * alike * out_of_focus * (1 - out_of_focus)
     lines = np.zeros(gathered.shape, np.complex64)
-    for across, share in ((1.5, 1 - out_of_focus), (1.5 * (1 + scanner.defocus), out_of_focus)):
-        share = share * math.sqrt(across)
+    for across, share in ((sharp, 1 - out_of_focus), (wide, out_of_focus)):
+        share = share * np.sqrt(across / power)
         lines.real += share * _blurred(np.ascontiguousarray(gathered.real), across)
         lines.imag += share * _blurred(np.ascontiguousarray(gathered.imag), across)
     lines *= 1 / _level(scanner, scatterers)
