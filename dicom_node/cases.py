@@ -4,17 +4,16 @@ A case is a row; its files stay where they are, and nothing of it is kept twice:
 
     sources     in the inbox
     drafted     outbox/<job id>/analysis.json
-    confirmed   the draft with the changes that the act set (review_acts)
+    confirmed   the draft with what the person set (review_acts)
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
@@ -22,12 +21,13 @@ from pydicom.errors import InvalidDicomError
 from dicom_node.algorithm import ModelInfo
 from dicom_node.analysis_file import read_analysis
 from dicom_node.case import Case, Outcome
-from dicom_node.correction import SET, Change, corrected
+from dicom_node.correction import Change, corrected
 from dicom_node.database import Database
 from dicom_node.errors import StorageError, UnreadableInstance, UsageError
 from dicom_node.job import AnalyseWork, Job, job_of_row
 from dicom_node.pseudonyms import Pseudonyms
 from dicom_node.result import AnalysisResult
+from dicom_node.review_rows import Act, act
 from dicom_node.storage import Inbox, Outbox
 
 RESULT_JSON = "result.json"
@@ -44,11 +44,7 @@ class CaseRow:
     models: tuple[ModelInfo, ...]
     outcome: Outcome
     created_s: float
-    reviewer_name: str
-    reviewer_role: str
-    reviewer_organisation: str
-    conclusion: str
-    changes: tuple[Mapping[str, Any], ...]
+    act: Act
 
 
 def record(
@@ -92,15 +88,22 @@ class NodeCases:
 
     def rows(self, algorithm: str | None = None) -> tuple[CaseRow, ...]:
         """All cases, or those of one algorithm, oldest first."""
-        test, values = ("WHERE c.algorithm = ?", (algorithm,)) if algorithm else ("", ())
-        return tuple(_case_row(row) for row in self._database.query(f"{_ROWS} {test} ORDER BY c.id", values))
+        test, values = ("WHERE algorithm = ?", (algorithm,)) if algorithm else ("", ())
+        return tuple(map(self._case_row, self._database.query(f"{_ROWS} {test} ORDER BY id", values)))
 
     def row(self, number: int) -> CaseRow:
         """One case. Raises UsageError if there is none of that number."""
-        rows = self._database.query(f"{_ROWS} WHERE c.id = ?", (number,))
+        rows = self._database.query(f"{_ROWS} WHERE id = ?", (number,))
         if not rows:
             raise UsageError(f"there is no case {number}; `dicom-node cases list` shows all")
-        return _case_row(rows[0])
+        return self._case_row(rows[0])
+
+    def of(self, algorithm: str) -> tuple[Case, ...]:
+        """All cases of an algorithm with their files. Raises as ``case``; UsageError where there is none."""
+        cases = tuple(self.case(row) for row in self.rows(algorithm))
+        if not cases:
+            raise UsageError(f"no result of {algorithm} has been reviewed on this node: there are no cases")
+        return cases
 
     def case(self, row: CaseRow) -> Case:
         """The case with its files.
@@ -127,9 +130,9 @@ class NodeCases:
             models=row.models,
             sources=sources,
             drafted=drafted,
-            confirmed=confirmed(drafted, row.outcome, row.changes),
+            confirmed=confirmed(drafted, row.outcome, row.act.given),
             outcome=row.outcome,
-            conclusion=row.conclusion,
+            conclusion=row.act.conclusion,
             options=job.work.options,
         )
 
@@ -137,34 +140,34 @@ class NodeCases:
         """What the case is called outside of the node."""
         return f"case-{self._pseudonyms.token('case', str(row.id))}"
 
+    def _case_row(self, row: sqlite3.Row) -> CaseRow:
+        models = tuple(
+            ModelInfo(model["name"], model["version"], model["sha256"]) for model in json.loads(row["models"])
+        )
+        return CaseRow(
+            id=row["id"],
+            job_id=row["job_id"],
+            algorithm=row["algorithm"],
+            version=row["algorithm_version"],
+            models=models,
+            outcome=row["outcome"],
+            created_s=row["created_s"],
+            act=act(self._database, row["act_id"]),
+        )
+
     def _job(self, job_id: int) -> Job:
         (row,) = self._database.query("SELECT * FROM jobs WHERE id = ?", (job_id,))
         return job_of_row(row)
 
 
-_ROWS = """
-    SELECT c.id, c.job_id, c.algorithm, c.algorithm_version AS version, c.models, c.outcome, c.created_s,
-           a.reviewer_name, a.reviewer_role, a.reviewer_organisation, a.conclusion, a.changes
-    FROM cases c JOIN review_acts a ON a.id = c.act_id
-"""
+_ROWS = "SELECT * FROM cases"
 
 
-def _case_row(row: sqlite3.Row) -> CaseRow:
-    columns = dict(row)
-    models = tuple(
-        ModelInfo(model["name"], model["version"], model["sha256"]) for model in json.loads(columns.pop("models"))
-    )
-    return CaseRow(**{**columns, "models": models, "changes": tuple(json.loads(columns.pop("changes")))})
-
-
-def confirmed(
-    drafted: AnalysisResult, outcome: Outcome, changes: tuple[Mapping[str, Any], ...]
-) -> AnalysisResult | None:
+def confirmed(drafted: AnalysisResult, outcome: Outcome, given: Sequence[Change]) -> AnalysisResult | None:
     """What the person confirmed: the draft, the draft with what they set, or nothing."""
     if outcome == "rejected":
         return None
-    set_by_person = [Change(change["key"], change["to"]) for change in changes if change["because"] == SET]
-    return corrected(drafted, set_by_person).result if set_by_person else drafted
+    return corrected(drafted, given).result if given else drafted
 
 
 def subject_of(source: Path, pseudonyms: Pseudonyms) -> str:

@@ -31,6 +31,8 @@ COMMANDS = {
     "jobs": "jobs",
     "inbox": "inbox",
     "status": "status",
+    "cases": "cases",
+    "models": "models",
     "algorithms": "algorithms",
     "train": "training",
     "evaluate": "training",

@@ -3,6 +3,7 @@
 from dicom_node.config.reader import FIELDS, AlgorithmCatalogue, load_config
 from dicom_node.config.settings import (
     Accept,
+    CandidatePlan,
     NodeConfig,
     NodeSettings,
     Peer,
@@ -17,6 +18,7 @@ __all__ = [
     "FIELDS",
     "Accept",
     "AlgorithmCatalogue",
+    "CandidatePlan",
     "NodeConfig",
     "NodeSettings",
     "Peer",

@@ -20,6 +20,7 @@ from dicom_node.config.condition_syntax import parse_conditions
 from dicom_node.config.contradictions import contradictions
 from dicom_node.config.settings import (
     Accept,
+    CandidatePlan,
     NodeConfig,
     NodeSettings,
     Peer,
@@ -140,6 +141,24 @@ _TIMEOUTS = (
     _of(scalars.DURATION, "dimse", "dimse_s", "60s", "Messages but C-STORE: network and 10 kB/s bound that."),
     _of(scalars.DURATION, "network", "network_s", "2 min", "Silence on an open association."),
 )
+_PLAN = (
+    _of(scalars.LONG_DURATION, "every", "every_s", None, "At most so often."),
+    _of(scalars.COUNT, "at_least", "at_least", None, "With fewer new cases than this, it waits."),
+)
+
+
+def _read_candidates(node: yaml.Node, what: str, problems: Problems) -> Mapping[str, CandidatePlan] | None:
+    """Algorithm -> plan; None where one has mistakes."""
+    before = len(problems)
+    plans: dict[str, CandidatePlan] = {}
+    for name, (key_node, value) in entries(node, what, problems).items():
+        scalar(scalars.ALGORITHM)(key_node, "the name of an algorithm", problems)
+        values = read_fields(value, _PLAN, f"{what} of {name}", problems)
+        if len(problems) == before:
+            plans[name] = CandidatePlan(**values)
+    return MappingProxyType(plans) if len(problems) == before else None
+
+
 _NODE = (
     _of(scalars.AE_TITLE, "ae_title", "ae_title", "DICOM_NODE", "The node's own AE title."),
     _of(scalars.HOST, "bind", "bind", "127.0.0.1", "The address to listen on; 0.0.0.0 is every IPv4 address."),
@@ -175,6 +194,14 @@ _NODE = (
         "Under which the UIDs of results are made: keep it, and the same work keeps the same UIDs.",
     ),
     _choice(("local",), "engine", "local", "Where algorithms run: local is worker processes on this machine."),
+    Field(
+        "candidates",
+        "candidates",
+        _read_candidates,
+        "algorithms, each with every and at_least",
+        "{}",
+        "Models that the node prepares from reviewed cases, for a person to promote: see Cases and models.",
+    ),
 )
 _RETRY = (
     _of(scalars.DURATION, "first", "first_s", "10s", "Wait before the second attempt."),
@@ -232,6 +259,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = MappingProxyType(
         "node": _NODE,
         "node.accept": _ACCEPT,
         "node.timeouts": _TIMEOUTS,
+        "node.candidates.NAME": _PLAN,
         "peers.NAME": _PEER,
         "peers.NAME.retry": _RETRY,
         "rules[]": _RULE,
@@ -262,6 +290,8 @@ def load_config(path: Path, algorithms: AlgorithmCatalogue | None) -> NodeConfig
     peers = _peers(top["peers"][1], node, problems) if "peers" in top else {}
     rules = _rules(top["rules"][1], tuple(peers), algorithms, problems) if "rules" in top else []
     _check_matchable(rules, node.accept, root, problems)
+    if algorithms is not None and not problems.found:
+        _check_candidates(node.candidates, root, algorithms, problems)
     if problems.found:
         raise ConfigurationError(problems.found)
     known = {name: peer for name, peer in peers.items() if peer is not None}
@@ -361,6 +391,16 @@ def _check_algorithm(
             problems.add(node_at(item, ["options", *path]), told)
         else:
             problems.add(_value_at(item, "run"), message)
+
+
+def _check_candidates(
+    plans: Mapping[str, CandidatePlan], root: yaml.Node, algorithms: AlgorithmCatalogue, problems: Problems
+) -> None:
+    for name in plans:
+        if name not in algorithms.names():
+            near = did_you_mean(name, algorithms.names())
+            place = node_at(root, ["node", "candidates", name])
+            problems.add(place, f"unknown algorithm {name!r} in candidates: needs {words(algorithms.names())}{near}")
 
 
 def _check_unlike(rule: Rule, others: list[Rule], item: yaml.Node, problems: Problems) -> None:

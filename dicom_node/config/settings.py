@@ -44,6 +44,14 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidatePlan:
+    """When a candidate of an algorithm's models is prepared: so much later than the last, with so many new cases."""
+
+    every_s: float
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """The ``node`` section."""
 
@@ -63,6 +71,7 @@ class NodeSettings:
     timeouts: Timeouts = Timeouts()
     uid_namespace: UUID = namespace_of("DICOM_NODE")  # noqa: RUF009 - a pure function of a constant
     engine: Literal["local"] = "local"
+    candidates: Mapping[str, CandidatePlan] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
