@@ -61,7 +61,7 @@ class Scanner:
         return round(1.5 / self.beam)
 
     def wavelength_mm(self, depth_mm: float) -> float:
-        """Of the carrier in a picture of a depth: the pulse is 0.4 wavelengths wide, as with half an octave of bandwidth."""
+        """Of the carrier in a picture of a depth: the pulse is 0.4 wavelengths wide (broad band)."""
         return self.pulse * depth_mm / 0.4
 
 
