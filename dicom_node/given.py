@@ -102,7 +102,8 @@ def _point(word: str) -> tuple[float, float]:
 
 def _without_repeats(points: Points) -> Points:
     """A polygon without points given twice in a row, the closing one included."""
-    return tuple(point for index, point in enumerate(points) if point != points[index - 1] or len(points) == 1)
+    following = (*points[1:], *points[:1])
+    return tuple(point for point, after in zip(points, following, strict=True) if point != after or len(points) == 1)
 
 
 def _check_count(region: Region, count: int) -> None:
