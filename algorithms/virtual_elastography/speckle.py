@@ -111,7 +111,7 @@ def scattered(body: Body, scanner: Scanner, rng: np.random.Generator) -> Scatter
     step_cm = body.view.depth_mm / (body.echo_db.shape[0] - 1) / 10
     loss_db = np.cumsum(body.attenuation, axis=0) * step_cm
     loss_db = cv2.GaussianBlur(loss_db.astype(np.float32), (0, 0), 1.5)
-    level_db = _sampled(body.echo_db - np.clip(loss_db, -12, 30), across, depth)
+    level_db = _sampled(body.echo_db - np.clip(loss_db, -12, 60), across, depth)
     return Scatterers(across, depth, np.exp(level_db * np.float32(math.log(10) / 20)))
 
 
