@@ -143,11 +143,11 @@ def _meaning(choice: Code | str) -> str:
 
 
 def value_text(part: Part) -> str:
-    """A value as Change takes it; of a code its meaning."""
+    """A value as Change takes it, of a code its meaning. What a person set is given back to the last digit."""
     if isinstance(part, Region):
         return _points_text(part.points)
     if isinstance(part, Measurement):
-        return _plain(part.value)
+        return _plain(part.value) if part.corrected else f"{part.value:.10g}"
     return _meaning(part.value) if isinstance(part, Evaluation) else ""
 
 
@@ -156,7 +156,8 @@ def _points_text(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _plain(number: float) -> str:
-    return f"{number:.10g}"
+    """All digits that there are, and no more."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def unit_text(part: Part) -> str:

@@ -301,3 +301,10 @@ def test_a_number_in_the_summary_keeps_being_whole(lesion):
     assert done.summary["score"] == 3
     assert isinstance(done.summary["score"], int)
     assert done.parts["grade"].value == MALIGNANT
+
+
+def test_what_a_correction_tells_makes_the_same_correction_again(mmode):
+    given = [Change("line_d", "10.123456789012345,10 10,120.1"), Change("esv_ml", "33.123456789012345")]
+    once = corrected(mmode, given)
+    told = [Change(one.key, one.after) for one in once.applied if one.because == "set"]
+    assert corrected(mmode, told).result == once.result
