@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from algorithms.virtual_elastography.beam import beam_of
 from algorithms.virtual_elastography.bmode import BMode
 from algorithms.virtual_elastography.colours import classes_of
+from algorithms.virtual_elastography.familiarity import Familiarity
+from algorithms.virtual_elastography.generate import Generated
 from algorithms.virtual_elastography.options import Options, Style
 from algorithms.virtual_elastography.preprocess import prepared
 from algorithms.virtual_elastography.region import found
@@ -19,10 +21,6 @@ from algorithms.virtual_elastography.scheme_choice import ChosenScheme
 from algorithms.virtual_elastography.scoring import OUTSIDE, Proportions, Score, proportions, score_of
 from dicom_node.errors import UnsuitableSeries
 from dicom_node.region import Points
-
-if TYPE_CHECKING:
-    from algorithms.virtual_elastography.familiarity import Familiarity
-    from algorithms.virtual_elastography.generate import Generated
 
 RegionFrom = Literal["found", "option", "whole_picture"]
 
@@ -39,7 +37,7 @@ class Networks(Protocol):
         ...
 
 
-FamiliarityTest = Callable[[NDArray[np.float32], NDArray[np.float32]], "Familiarity"]
+FamiliarityTest = Callable[[NDArray[np.float32], NDArray[np.float32]], Familiarity]
 """From a canvas and its features to whether the networks know such pictures."""
 
 

@@ -163,8 +163,8 @@ def _words(judged: Judged, scheme: ChosenScheme) -> list[tuple[int, tuple[int, i
     """(size, colour, line) below the panels."""
     made, found = judged.elastogram, judged.familiarity
     if made is None:
-        said = f"distance {found.distance:.3g}, limit {found.limit:.3g}: {found.reason}"
-        return [(22, WARNING, "Cannot say: no elastogram, no score"), (15, INK, said), (14, WARNING, DRAFT)]
+        title = "Cannot say: no elastogram, no score"
+        return [(22, WARNING, title), (15, INK, _sentence(found.reason)), (14, WARNING, DRAFT)]
     return [(22, INK, _score_line(made, scheme)), (15, INK, _share_line(made)), (14, WARNING, f"{DRAFT}. {SYNTHETIC}")]
 
 
@@ -176,11 +176,15 @@ def _score_line(made: Elastogram, scheme: ChosenScheme) -> str:
 
 
 def _share_line(made: Elastogram) -> str:
-    where = "of the whole picture" if made.region_from == "whole_picture" else "of the region"
+    where = "Of the whole picture" if made.region_from == "whole_picture" else "Of the region"
     inside = made.shares.inside
     return f"{where}: soft {inside.soft:.0%}, medium {inside.medium:.0%}, hard {inside.hard:.0%}" + (
         f"; around it: hard {made.shares.around.hard:.0%}" if made.shares.around else ""
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 @lru_cache(maxsize=8)

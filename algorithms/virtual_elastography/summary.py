@@ -97,10 +97,7 @@ def _told(step: Step) -> str:
 def _of_picture(judged: Judged) -> Iterator[str]:
     found, made = judged.familiarity, judged.elastogram
     if made is None:
-        yield (
-            f"cannot say: the picture is unlike those the networks were trained on (distance {found.distance:.3g}, "
-            f"limit {found.limit:.3g}; {found.reason}); no elastogram and no score is given"
-        )
+        yield f"cannot say, so no elastogram and no score is given: {found.reason}"
     elif made.region_from == "whole_picture":
         yield "no region found: the shares are those of the whole picture; without a region there is no score"
     elif made.region_from == "option":
