@@ -31,6 +31,7 @@ COMMANDS = {
     "jobs": "jobs",
     "inbox": "inbox",
     "status": "status",
+    "review": "review",
     "cases": "cases",
     "models": "models",
     "algorithms": "algorithms",
