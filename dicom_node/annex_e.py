@@ -43,7 +43,7 @@ DUMMY = "REMOVED"
 NUMBERS = frozenset({"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 NUMBER_TEXTS = frozenset({"DS", "IS"})
 TEXTS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
-METHOD = f"dicom-node: PS3.15 {EDITION} basic profile, dates moved, private elements removed"
+METHOD = (f"PS3.15 {EDITION} basic profile, as dicom-node does it", "dates moved", "private elements removed")
 CODES = (
     ("113100", "Basic Application Confidentiality Profile"),
     ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
@@ -60,7 +60,7 @@ def deidentify(dataset: Dataset, subject: str, pseudonyms: Pseudonyms) -> None:
     dataset.PatientName = subject
     dataset.PatientID = subject
     dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = METHOD
+    dataset.DeidentificationMethod = list(METHOD)
     dataset.DeidentificationMethodCodeSequence = [_code(value, meaning) for value, meaning in CODES]
     dataset.LongitudinalTemporalInformationModified = "MODIFIED"
 
