@@ -40,6 +40,11 @@ class Outcome(Enum):
     REJECTED = "rejected"
 
 
+def _unfit(text: str) -> bool:
+    """Whether DICOM's short texts cannot hold it: the backslash parts values, and control characters are no text."""
+    return "\\" in text or any(character < " " for character in text)
+
+
 @dataclass(frozen=True, slots=True)
 class ChangedValue:
     """One value that a person changed, or that followed from it, in words: what it is, from what, to what, why."""
@@ -68,11 +73,22 @@ class Verification:
     changes: tuple[ChangedValue, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.observer_name.strip("^ ") or not self.organisation.strip():
+        if not self.observer_name.strip("^= ") or not self.organisation.strip():
             raise ValueError(
                 "a verified report names its observer and the organisation that the observer answers to: "
                 "Verifying Observer Name and Verifying Organization are required (PS3.3 C.17.2)"
             )
+        groups = self.observer_name.split("=")
+        if len(groups) > 3 or any(len(group) > 64 or group.count("^") > 4 for group in groups):
+            raise ValueError(
+                "an observer's name is Family^Given^Middle^Prefix^Suffix, at most 64 characters, with at most two "
+                "other writings of it after '=' (PS3.5 6.2, PN)"
+            )
+        for what, text in (("name", self.observer_name), ("role", self.observer_role)):
+            if _unfit(text):
+                raise ValueError(f"an observer's {what} has no backslash, tab or line end in it")
+        if _unfit(self.organisation) or len(self.organisation) > 64:
+            raise ValueError("an organisation has at most 64 characters, and no backslash, tab or line end (PS3.5 LO)")
         if self.at.utcoffset() is None:
             raise ValueError("the time of a verification needs a time zone")
         if (self.outcome is Outcome.CORRECTED) != bool(self.changes):
@@ -85,7 +101,8 @@ class EncodeJob:
 
     ``content_time`` (aware) stands wherever an object tells when it was made. ``predecessor`` is the root report
     of the revision before. ``rule`` and ``reason`` (why the unit was complete) are told as text. ``verification`` is
-    a person's act, for ``encode_verified`` and ``encode_rejection``.
+    a person's act, for ``encode_verified`` and ``encode_rejection``. ``fonts`` are font files (TrueType or OpenType)
+    for what the shipped ones cannot draw in a PDF, tried in this order.
     """
 
     content_time: datetime
@@ -95,6 +112,7 @@ class EncodeJob:
     rule: str = ""
     reason: str = ""
     verification: Verification | None = None
+    fonts: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.content_time.utcoffset() is None:
