@@ -259,7 +259,7 @@ MIGRATIONS: tuple[str, ...] = (
         error           TEXT,                           -- the full reason of the last failure
         payload         TEXT NOT NULL,                  -- JSON of AnalyseWork, DeliverWork or ReportWork
         parent_id       INTEGER REFERENCES jobs(id),    -- deliver: whose results it sends; report: what was reviewed
-        predecessor_id  INTEGER REFERENCES jobs(id)     -- analyse: the job of the revision before
+        predecessor_id  INTEGER REFERENCES jobs(id)     -- analyse: the revision before; report: what was reviewed
     );
     INSERT INTO new_jobs SELECT * FROM jobs;
     DROP TABLE jobs;

@@ -108,12 +108,16 @@ def put_deliveries(
 
 
 def put_report(connection: sqlite3.Connection, now: float, analysis: Job, act_id: int) -> int:
-    """The job that makes documents of what a person decided on the draft of an analysis. Returns its id."""
+    """The job that makes documents of what a person decided on the draft of an analysis. Returns its id.
+
+    The analysis is also its predecessor, whose objects its documents name or replace.
+    """
     assert isinstance(analysis.work, AnalyseWork)
     limits = {name: getattr(analysis.work, name) for name in ("rule", "time_limit_s", "memory_limit_mib")}
     work = ReportWork(act_id=act_id, **limits)
     key = f"{REPORT}:{act_id}"
-    job_id = _put(connection, now, REPORT, key, work, priority=analysis.priority, parent_id=analysis.id)
+    place = {"priority": analysis.priority, "parent_id": analysis.id, "predecessor_id": analysis.id}
+    job_id = _put(connection, now, REPORT, key, work, **place)
     assert job_id is not None  # an act is new
     return job_id
 

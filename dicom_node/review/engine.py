@@ -225,7 +225,8 @@ class ReviewDesk:
 
     def _revision_on_its_way(self, job_id: int) -> int | None:
         rows = self._database.query(
-            "SELECT id FROM jobs WHERE predecessor_id = ? AND state IN ('waiting', 'running') ORDER BY id", (job_id,)
+            "SELECT id FROM jobs WHERE predecessor_id = ? AND kind = ? AND state IN ('waiting', 'running') ORDER BY id",
+            (job_id, ANALYSE),
         )
         return rows[0]["id"] if rows else None
 
