@@ -15,7 +15,7 @@ from algorithms.virtual_elastography.colours import classes_of
 from algorithms.virtual_elastography.familiarity import Familiarity
 from algorithms.virtual_elastography.generate import Generated
 from algorithms.virtual_elastography.options import Options, Style
-from algorithms.virtual_elastography.preprocess import prepared
+from algorithms.virtual_elastography.preprocess import Placed, prepared
 from algorithms.virtual_elastography.region import found
 from algorithms.virtual_elastography.scheme_choice import ChosenScheme
 from algorithms.virtual_elastography.scoring import OUTSIDE, Proportions, Score, proportions, score_of
@@ -83,32 +83,49 @@ def judge(picture: BMode, networks: Networks, test: FamiliarityTest, options: Op
     """Generates and scores one picture.
 
     Raises:
-        UnsuitableSeries: the region that the options give does not lie on this picture.
+        UnsuitableSeries: the region that the options give does not lie on this picture, or it shows too little.
     """
     placed = prepared(picture.grey)
     generated = networks.generate(placed.canvas, options.style)
     softness = np.asarray(placed.to_image(generated.softness), np.float32)
-    x0, y0 = picture.x0_px + placed.box_px[0], picture.y0_px + placed.box_px[1]
-    box = (x0, y0, x0 + softness.shape[1], y0 + softness.shape[0])
+    box = _box(picture, placed)
     familiarity = test(placed.canvas, generated.features)
     if not familiarity.familiar:
         return Judged(picture, box, familiarity, None)
     classes = _classes(picture, softness, box)
-    if options.region:
-        region, region_from = options.region, "option"
-    elif in_part := found(networks.lesion(placed.canvas), placed):
-        region = tuple((x + picture.x0_px, y + picture.y0_px) for x, y in in_part)
-        region_from = "found"
-    else:
-        region, region_from = _corners(box), "whole_picture"
-    shares = proportions(classes, region)
-    if shares is None:
-        raise UnsuitableSeries(
-            f"option region needs to lie on the picture, whose columns are {box[0]} to {box[2] - 1} and rows "
-            f"{box[1]} to {box[3] - 1} of the image"
-        )
+    region, region_from, shares = _region(picture, placed, networks, options, classes)
     score = None if region_from == "whole_picture" else score_of(shares, scheme.scheme)
     return Judged(picture, box, familiarity, Elastogram(softness, classes, region, region_from, shares, score))
+
+
+def _region(
+    picture: BMode, placed: Placed, networks: Networks, options: Options, classes: NDArray[np.uint8]
+) -> tuple[Points, RegionFrom, Proportions]:
+    """The region given, else the one found, else all of the picture; and its shares.
+
+    Raises:
+        UnsuitableSeries: the region given does not lie on the elastogram.
+    """
+    box = _box(picture, placed)
+    if options.region:
+        shares = proportions(classes, options.region)
+        if shares is None:
+            raise UnsuitableSeries(
+                f"option region needs to lie on the picture, whose columns are {box[0]} to {box[2] - 1} and rows "
+                f"{box[1]} to {box[3] - 1} of the image"
+            )
+        return options.region, "option", shares
+    in_part = found(networks.lesion(placed.canvas), placed)
+    if in_part is not None:
+        points = tuple((x + picture.x0_px, y + picture.y0_px) for x, y in in_part)
+        shares = proportions(classes, points)
+        if shares is not None:  # else it lies in a corner that the probe did not see
+            return points, "found", shares
+    whole = _corners(box)
+    shares = proportions(classes, whole)
+    if shares is None:
+        raise UnsuitableSeries("needs a picture in its 2-D region; what the probe saw of it is too small")
+    return whole, "whole_picture", shares
 
 
 def _classes(picture: BMode, softness: NDArray[np.float32], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
@@ -118,6 +135,12 @@ def _classes(picture: BMode, softness: NDArray[np.float32], box: tuple[int, int,
     classes = np.full((picture.rows, picture.columns), OUTSIDE, np.uint8)
     classes[box[1] : box[3], box[0] : box[2]] = np.where(seen, classes_of(softness), OUTSIDE)
     return classes
+
+
+def _box(picture: BMode, placed: Placed) -> tuple[int, int, int, int]:
+    """What the networks saw, on the frame."""
+    x0, y0, x1, y1 = placed.box_px
+    return x0 + picture.x0_px, y0 + picture.y0_px, x1 + picture.x0_px, y1 + picture.y0_px
 
 
 def _corners(box: tuple[int, int, int, int]) -> Points:

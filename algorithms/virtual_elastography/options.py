@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -44,7 +43,7 @@ class Options(AlgorithmOptions):
     @field_validator("region")
     @classmethod
     def _polygon(cls, region: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        if region and (len(region) < LEAST_POINTS or not all(math.isfinite(value) for xy in region for value in xy)):
+        if 0 < len(region) < LEAST_POINTS:
             raise ValueError(f"a region is a polygon of >= {LEAST_POINTS} points [x, y]; got {len(region)} points")
         return region
 
