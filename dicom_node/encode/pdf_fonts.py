@@ -89,7 +89,7 @@ def _characters_of(name: str) -> frozenset[int]:
 @lru_cache(maxsize=16)
 def _characters_in(path: str) -> frozenset[int]:
     try:
-        with TTFont(path, lazy=True, fontNumber=0) as font:
+        with TTFont(BytesIO(Path(path).read_bytes()), lazy=True, fontNumber=0) as font:
             return frozenset(font.getBestCmap() or ())
     except (OSError, TTLibError) as error:
         raise InvalidResult(
