@@ -20,6 +20,7 @@ from algorithms.virtual_elastography.beam import beam_of
 from algorithms.virtual_elastography.colours import classes_of, coloured
 from algorithms.virtual_elastography.familiarity import LIMIT_QUANTILE, Reference
 from algorithms.virtual_elastography.generate import GENERATOR, Networks
+from algorithms.virtual_elastography.judged_cases import evaluate_cases as evaluate_cases
 from algorithms.virtual_elastography.phantom import Pair, random_pair
 from algorithms.virtual_elastography.preprocess import prepared
 from algorithms.virtual_elastography.real_pictures import RealPair, real_pairs, unlike_pictures

@@ -22,6 +22,7 @@ from algorithms.training.manifest import write_manifest
 from algorithms.training.run import FOLDER, RunFolder
 from algorithms.virtual_elastography.evaluate import evaluate
 from algorithms.virtual_elastography.familiarity import Reference, reference_of
+from algorithms.virtual_elastography.from_cases import train_from_cases as train_from_cases
 from algorithms.virtual_elastography.generate import Networks
 from algorithms.virtual_elastography.lessons import (
     CHUNK,
