@@ -15,6 +15,7 @@ _EARLIER_OBJECTS = """
     WITH RECURSIVE earlier (id) AS (
         SELECT analysis.predecessor_id FROM jobs JOIN jobs AS analysis ON analysis.id = jobs.parent_id WHERE jobs.id = ?
         UNION SELECT jobs.predecessor_id FROM jobs JOIN earlier ON jobs.id = earlier.id
+        UNION SELECT jobs.id FROM jobs JOIN earlier ON jobs.predecessor_id = earlier.id AND jobs.kind = 'report'
     )
     SELECT results.sop_instance_uid AS made, deliveries.sop_class_uid, deliveries.sop_instance_uid AS sent,
         deliveries.state = 'delivered' AS there
@@ -22,7 +23,7 @@ _EARLIER_OBJECTS = """
     JOIN results ON results.job_id = earlier.id
     JOIN jobs ON jobs.parent_id = earlier.id AND jobs.lane = (SELECT lane FROM jobs WHERE id = ?)
     JOIN deliveries ON deliveries.job_id = jobs.id AND deliveries.role = results.role
-    WHERE deliveries.state IN ('delivered', 'refused', 'skipped') ORDER BY there, deliveries.at
+    WHERE jobs.id != ? AND deliveries.state IN ('delivered', 'refused', 'skipped') ORDER BY there, deliveries.at
 """
 
 
@@ -58,9 +59,10 @@ class Ledger:
     def earlier_objects(self) -> dict[str, tuple[str, str]]:
         """SOP Instance UID of each object of an earlier job -> (SOP class, UID) by which the same peer got it.
 
-        Earlier are the revisions before, and the draft that a person acted on. ("", "") for what the peer never got.
+        Earlier are the revisions before with the verified reports of them, and the draft that a person acted on.
+        ("", "") for what the peer never got.
         """
-        rows = self._database.query(_EARLIER_OBJECTS, (self._job_id, self._job_id))
+        rows = self._database.query(_EARLIER_OBJECTS, (self._job_id, self._job_id, self._job_id))
         return {row["made"]: (row["sop_class_uid"], row["sent"]) if row["there"] else ("", "") for row in rows}
 
     def all_final(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from pydicom.uid import EncapsulatedPDFStorage
 
 from dicom_node.correction import Change
+from dicom_node.deliver.ledger import Ledger
 from tests.review.conftest import ANNA, BERT
 
 
@@ -143,6 +144,46 @@ def test_a_revision_replaces_the_verified_report_and_skips_a_held_draft(practice
     practice.work()
     last = practice.object(practice.report_job(third).id, "report")
     assert predecessor(last) == verified.SOPInstanceUID
+
+
+def test_a_peer_is_told_of_earlier_objects_by_the_names_that_it_has_them_by(practice):
+    """Those of the draft for its verified report, and that report for the draft of the next revision."""
+
+    def deliver(job_id: int) -> dict[str, tuple[str, str]]:
+        """As a peer that takes the report rewritten, under another UID, and the rest as it is."""
+        (job,) = practice.queue.list("deliver", parent_id=job_id)
+        ledger = Ledger(practice.database, job.id, practice.clock)
+        told = ledger.earlier_objects()
+        with practice.database.transaction() as connection:
+            connection.execute("UPDATE deliveries SET state = 'delivered' WHERE job_id = ?", (job.id,))
+            connection.execute(
+                "UPDATE deliveries SET sop_instance_uid = '9.' || ?, sop_class_uid = '88.33' "
+                "WHERE job_id = ? AND role = 'report'",
+                (job_id, job.id),
+            )
+        again = ledger.earlier_objects()
+        assert again == told  # a retry does not take its own objects for earlier ones
+        return told
+
+    first = practice.drafted()
+    assert deliver(first) == {}
+    practice.desk.accept(first, ANNA)
+    practice.work()
+    verified = practice.report_job(first).id
+    told = deliver(verified)
+    made = {row.role: row.sop_instance_uid for row in practice.queue.results(first)}
+    assert {uid: name for uid, (_, name) in told.items()} == {
+        made["report"]: f"9.{first}",
+        made["mean_grey"]: made["mean_grey"],
+    }
+    second = practice.drafted(predecessor_id=first, offset=1.0)
+    made |= {f"verified {row.role}": row.sop_instance_uid for row in practice.queue.results(verified)}
+    assert {uid: name for uid, (_, name) in deliver(second).items()} == {
+        made["report"]: f"9.{first}",
+        made["mean_grey"]: made["mean_grey"],
+        made["verified report"]: f"9.{verified}",
+        made["verified pdf"]: made["verified pdf"],
+    }
 
 
 def test_what_cannot_be_made_fails_with_the_reason_and_can_be_retried(practice):
