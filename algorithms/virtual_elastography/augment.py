@@ -61,4 +61,6 @@ def _write(shares: NDArray[np.float32], rng: np.random.Generator) -> None:
         int(rng.uniform(0, 0.75) * columns),
         int(rng.choice((rng.uniform(0.06, 0.2), rng.uniform(0.85, 1))) * rows),
     )
-    cv2.putText(shares, text, place, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(0.2, 0.4), float(rng.uniform(0.7, 1)), 1)
+    letters = np.zeros(shares.shape, np.uint8)
+    cv2.putText(letters, text, place, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(0.2, 0.4), int(rng.integers(180, 256)), 1)
+    np.maximum(shares, letters / np.float32(255), out=shares)

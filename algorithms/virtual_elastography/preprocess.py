@@ -21,7 +21,7 @@ SHARE_SHOWN = 0.02
 """Of a row or column: with fewer pixels brighter than DARK it is margin."""
 SMALLEST_PX = 32
 NEAR_PX = 9
-"""On the canvas: dark pixels with nothing brighter within this window lie outside the beam."""
+"""On the canvas: darkness wider than this window, such as a corner or a vessel, is no part of what sets the grey."""
 LEAST_DEVIATION = 4.0
 """Grey levels: what varies less is not blown up to full contrast."""
 FARTHEST = 4.0
@@ -33,7 +33,7 @@ class Placed:
 
     Args:
         canvas: (128, 128) float32, mean 0 and deviation 1 over the beam, clipped at -4 and 4.
-        beam: (128, 128) bool: False in the dark corners outside the beam.
+        beam: (128, 128) bool: False where it is dark, as in corners outside the beam.
         box_px: (x0, y0, x1, y1) of the crop on the image, x1 and y1 just outside.
     """
 
@@ -87,7 +87,7 @@ def prepared(grey: NDArray[np.uint8]) -> Placed:
 
 def placed(part: NDArray[np.float32], box_px: tuple[int, int, int, int]) -> Placed:
     """Normalises a crop that is (128, 128) already, grey levels 0..255."""
-    beam = cv2.dilate(part, np.ones((NEAR_PX, NEAR_PX), np.uint8)) > DARK
+    beam = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((NEAR_PX, NEAR_PX), np.uint8)) > DARK
     seen = part[beam] if beam.any() else part
     canvas = (part - seen.mean()) / max(float(seen.std()), LEAST_DEVIATION)
     return Placed(np.clip(canvas, -FARTHEST, FARTHEST).astype(np.float32), beam, box_px)
