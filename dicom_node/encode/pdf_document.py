@@ -18,7 +18,7 @@ from dicom_node.result import Shape
 _MARGIN_MM = 15.0
 _FOOT_MM = 16.0
 _GAP_MM = 4.0
-_TALLEST_MM = 82.0
+_TALLEST_MM = 70.0
 _WIDE = 1.7  # columns over rows, beyond which a picture gets a row of its own
 _LARGEST_PX = 1600
 _PAPER = (255, 255, 255)
