@@ -21,6 +21,11 @@ MOST_SCATTERERS = 110_000
 PER_CELL = 8
 """Scatterers in a resolution cell: enough for fully developed speckle."""
 
+_PULSE_SAMPLES, _BEAM_LINES = 1.6, 1.5
+"""Standard deviations of the pulse in samples and of the focused beam in lines: as coarse as keeps their shape."""
+_ACROSS, _DEPTH = (-1.04, 1.04), (-0.01, 1.04)
+"""Where scatterers lie, in beam coordinates: a little beyond what is seen, since some move into it."""
+
 
 @dataclass(frozen=True)
 class Scanner:
@@ -52,13 +57,13 @@ class Scanner:
 
     @property
     def samples(self) -> int:
-        """Samples of a line: the pulse is 1.6 samples wide."""
-        return round(1.6 / self.pulse)
+        """Samples of a line."""
+        return round(_PULSE_SAMPLES / self.pulse)
 
     @property
     def lines(self) -> int:
-        """Number of lines: the beam is 1.5 lines wide at its focus."""
-        return round(1.5 / self.beam)
+        """Number of lines."""
+        return round(_BEAM_LINES / self.beam)
 
     def wavelength_mm(self, depth_mm: float) -> float:
         """Of the carrier in a picture of a depth: the pulse is 0.4 wavelengths wide (broad band)."""
@@ -106,8 +111,8 @@ def scattered(body: Body, scanner: Scanner, rng: np.random.Generator) -> Scatter
     """Scatterers with the brightness of the tissue that they lie in, and the loss of sound on the way to them."""
     cells = (1 / (2.35 * scanner.pulse)) * (1 / (2.35 * scanner.beam))
     count = int(min(PER_CELL * cells, MOST_SCATTERERS) // 256 * 256)
-    across = rng.uniform(-1.04, 1.04, (count // 256, 256)).astype(np.float32)
-    depth = rng.uniform(-0.01, 1.04, across.shape).astype(np.float32)
+    across = rng.uniform(*_ACROSS, (count // 256, 256)).astype(np.float32)
+    depth = rng.uniform(*_DEPTH, across.shape).astype(np.float32)
     step_cm = body.view.depth_mm / (body.echo_db.shape[0] - 1) / 10
     loss_db = np.cumsum(body.attenuation, axis=0) * step_cm
     loss_db = cv2.GaussianBlur(loss_db.astype(np.float32), (0, 0), 1.5)
@@ -142,7 +147,7 @@ def _gathered(scatterers: Scatterers, scanner: Scanner, view: View) -> NDArray[n
 
 
 def _blurred(part: NDArray[np.float32], across: float) -> NDArray[np.float32]:
-    return cv2.GaussianBlur(part, (0, 0), sigmaX=across, sigmaY=1.6, borderType=cv2.BORDER_CONSTANT)
+    return cv2.GaussianBlur(part, (0, 0), sigmaX=across, sigmaY=_PULSE_SAMPLES, borderType=cv2.BORDER_CONSTANT)
 
 
 def echoes(scatterers: Scatterers, scanner: Scanner, view: View, rng: np.random.Generator) -> NDArray[np.complex64]:
@@ -154,7 +159,7 @@ def echoes(scatterers: Scatterers, scanner: Scanner, view: View, rng: np.random.
     gathered = _gathered(scatterers, scanner, view)
     depth = np.linspace(0, 1, scanner.samples, dtype=np.float32)[:, None]
     out_of_focus = np.clip(np.abs(depth - scanner.focus) / max(scanner.focus, 1 - scanner.focus), 0, 1)
-    sharp, wide = 1.5, 1.5 * (1 + scanner.defocus)
+    sharp, wide = _BEAM_LINES, _BEAM_LINES * (1 + scanner.defocus)
     alike = math.sqrt(2 * sharp * wide / (sharp**2 + wide**2))  # correlation of what the two beams give
     power = (1 - out_of_focus) ** 2 + out_of_focus**2 + 2 * alike * out_of_focus * (1 - out_of_focus)
     lines = np.zeros(gathered.shape, np.complex64)
@@ -171,8 +176,9 @@ def echoes(scatterers: Scatterers, scanner: Scanner, view: View, rng: np.random.
 
 def _level(scanner: Scanner, scatterers: Scatterers) -> float:
     """Root of the mean power of medium tissue on the lines, by the number of scatterers and the widths of the blur."""
-    density = scatterers.amplitude.size / (1.04 * 1.05) / (scanner.samples * scanner.lines)
-    return math.sqrt(density / (4 * math.pi * 1.6))
+    spread = (_ACROSS[1] - _ACROSS[0]) / 2 * (_DEPTH[1] - _DEPTH[0])
+    density = scatterers.amplitude.size / spread / (scanner.samples * scanner.lines)
+    return math.sqrt(density / (4 * math.pi * _PULSE_SAMPLES))
 
 
 def displayed(lines: NDArray[np.complex64], scanner: Scanner, view: View) -> NDArray[np.uint8]:
