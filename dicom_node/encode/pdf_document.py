@@ -11,7 +11,7 @@ from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 from PIL import Image
 
-from dicom_node.encode.pdf_fonts import FontFiles
+from dicom_node.encode.pdf_fonts import FontFiles, has_undrawn
 from dicom_node.encode.pdf_pictures import Drawing, Shown
 from dicom_node.result import Shape
 
@@ -34,6 +34,7 @@ class Document(FPDF):
         """``running_head``: left and right words on top of every page but the first; ``foot``: below each page."""
         super().__init__(format="A4")
         self._fonts = fonts
+        self.undrawn = False
         self._running_head = tuple(self.drawable(words) for words in running_head)
         self._foot = self.drawable(foot)
         self.set_creation_date(moment)
@@ -51,8 +52,10 @@ class Document(FPDF):
         self.add_page()
 
     def drawable(self, text: str) -> str:
-        """``text`` as the fonts can draw it."""
-        return self._fonts.drawable(text)
+        """``text`` as the fonts can draw it; ``undrawn`` tells from then on if they could not draw all."""
+        drawable = self._fonts.drawable(text)
+        self.undrawn |= has_undrawn(drawable)
+        return drawable
 
     def header(self) -> None:
         """The running head of fpdf2."""

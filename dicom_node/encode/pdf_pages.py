@@ -15,13 +15,14 @@ from dicom_node.encode.header import Context
 from dicom_node.encode.items import sentence
 from dicom_node.encode.job import REPORT_ROLE, Draft, Outcome, Verification
 from dicom_node.encode.pdf_document import Document
-from dicom_node.encode.pdf_fonts import FontFiles, has_undrawn
+from dicom_node.encode.pdf_fonts import FontFiles
 from dicom_node.encode.pdf_pictures import pictures_of
 from dicom_node.encode.verification import act_in_words, change_in_words, person_in_words
 from dicom_node.result import AnalysisResult
 
 MOST_ROWS = 60
 NO_CONCLUSION = "No conclusion was written."
+UNDRAWN = "[U+...] stands for a letter that no font of this document has. The DICOM header and the report have it."
 NOT_A_DEVICE = "Research use; not a medical device."
 _OUTCOMES = {Outcome.ACCEPTED: "accepted as drafted", Outcome.CORRECTED: "corrected"}
 _SEXES = {"F": "female", "M": "male", "O": "other"}
@@ -45,27 +46,26 @@ def pages_of(result: AnalysisResult, context: Context, draft: Draft, report_uid:
         document.set_subject(" ".join(map(sentence, context.statements)))
         document.set_author(MANUFACTURER)
         document.first_head(context.info.title, f"Verified report, {_OUTCOMES[act.outcome]}", act.organisation)
-        _first(document, context, act)
+        told = _first(document, context, act)
         _middle(document, result, context, draft)
         _last(document, result, context, draft, report_uid)
+        document.sentences([UNDRAWN] if document.undrawn and not told else [], 8)
         return bytes(document.output())
 
 
-def _first(document: Document, context: Context, act: Verification) -> None:
-    """Whose it is, what it is not, and what was concluded by whom."""
-    fields = [(name, value) for name, value in _patient_and_study(context.sources.patient_and_study)]
-    document.fields(fields)
-    written = [value for _, value in fields] + [act.conclusion, act.observer_name, act.organisation, act.observer_role]
-    if any(has_undrawn(document.drawable(value)) for value in written):
-        document.sentences(
-            ["[U+...] stands for a letter that no font of this document has. The DICOM header and the report have it."]
-        )
+def _first(document: Document, context: Context, act: Verification) -> bool:
+    """Whose it is, what it is not, and what was concluded by whom. Returns whether letters without a font were told."""
+    document.fields([*_patient_and_study(context.sources.patient_and_study)])
+    document.drawable(f"{act.conclusion} {act.observer_name}")  # what they lack is told beside the patient's name
+    told = document.undrawn
+    document.sentences([UNDRAWN] if told else [])
     document.ln(2)
     if context.statements:
         document.warning(map(sentence, context.statements))
     document.heading("Conclusion")
     document.panel([act.conclusion.strip() or NO_CONCLUSION])
     document.sentences([act_in_words(act, context)], 9.5)
+    return told
 
 
 def _middle(document: Document, result: AnalysisResult, context: Context, draft: Draft) -> None:
