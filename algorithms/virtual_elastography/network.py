@@ -108,12 +108,11 @@ class Generator(nn.Module):
         return pooled(self._down(bmode, style)[1])
 
     def set_projection(self, bottlenecks: Tensor) -> None:
-        """Takes the principal components of the bottlenecks (m, 2 * channels) of many pictures, at variance one."""
+        """Takes the principal directions of the bottlenecks (m, 2 * channels) of many pictures, the widest first."""
         self.centre.copy_(bottlenecks.mean(dim=0))
-        _, spread, directions = torch.linalg.svd(bottlenecks - self.centre, full_matrices=False)
-        spread = spread[:FEATURES] / max(1, len(bottlenecks) - 1) ** 0.5
+        _, _, directions = torch.linalg.svd(bottlenecks - self.centre, full_matrices=False)
         self.projection.zero_()
-        self.projection[: len(spread)].copy_(directions[:FEATURES] / spread.clamp(min=1e-6)[:, None])
+        self.projection[: len(directions)].copy_(directions[:FEATURES])
 
     def _down(self, bmode: Tensor, style: Tensor) -> tuple[list[Tensor], Tensor]:
         plane = style[:, :, None, None].expand(-1, -1, bmode.shape[2], bmode.shape[3])
