@@ -81,8 +81,8 @@ def case_sample(case: CaseLesson, rng: np.random.Generator | None) -> CaseSample
         varied = sample_of(case.lesson, rng)
         if _in_picture(case.lesson, varied) >= MOSTLY * whole:
             sample = varied
-    points = outline(sample.lesson >= 0.5)
-    core, around = np.zeros_like(sample.lesson), np.zeros_like(sample.lesson)
+    points = outline(sample.lesion >= 0.5)
+    core, around = np.zeros_like(sample.lesion), np.zeros_like(sample.lesion)
     if points:
         core = pixels_between(points, (0.0, CORE), *core.shape).astype(np.float32)
         around = pixels_between(points, (1.0, AROUND), *around.shape).astype(np.float32)
@@ -90,9 +90,9 @@ def case_sample(case: CaseLesson, rng: np.random.Generator | None) -> CaseSample
 
 
 def _in_picture(lesson: Lesson, sample: Sample) -> float:
-    """1 where the region lies off the edges; less, the more of them it touches, where a cut may have gone through it."""
-    edge = np.concatenate([sample.lesson[0], sample.lesson[-1], sample.lesson[:, 0], sample.lesson[:, -1]])
-    return float(sample.lesson.sum() > 0) * (1.0 - float(edge.mean()))
+    """1 where the region lies off the edges; less, the more of them it touches, where a cut may have gone."""
+    edge = np.concatenate([sample.lesion[0], sample.lesion[-1], sample.lesion[:, 0], sample.lesion[:, -1]])
+    return float(sample.lesion.sum() > 0) * (1.0 - float(edge.mean()))
 
 
 def replayed(seed: int) -> tuple[Lesson, ...]:

@@ -269,8 +269,9 @@ def _card(entry: Entry, cases: int, before: str) -> Card:
             TrainingData("simulator", "as dicom-node", f"{REPLAYED_PAIRS} pairs, repeated", "both networks"),
         ),
         training=f"Started from version {before}. Region finder: cross-entropy and Dice on confirmed regions. "
-        "Generator: only behind the bottleneck; a hinge on the proportions of colours that the confirmed score asks for, "
-        "the elastogram kept elsewhere, and the losses of its training on simulated pairs. Fixed length, averaged weights.",
+        "Generator: only behind the bottleneck; a hinge on the proportions of colours that the confirmed score asks "
+        "for, the elastogram kept elsewhere, and the losses of its training on simulated pairs. Fixed length, averaged "
+        "weights.",
         folds="By subject: cases of subjects that are held out (by a hash of the subject) were not seen.",
         figures=(
             Figure("cases learned from", float(cases), "", "not held out; see models compare for what came of it"),
