@@ -63,6 +63,17 @@ def test_share_counts_the_pixels_whose_centre_is_inside():
     assert share(segment(mask, (FRAME, other)), square) == 2 / 8
 
 
+def test_share_of_a_ring_counts_what_lies_between_the_enlarged_outlines():
+    mask = np.zeros((40, 40), bool)
+    mask[10:20, 10:20] = True  # the square itself
+    square = region(Shape.POLYGON, (9.5, 9.5), (19.5, 9.5), (19.5, 19.5), (9.5, 19.5))
+    assert share(segment(mask[None]), square, 1, 2) == 0.0  # 20 x 20 without it
+    assert share(segment(~mask[None]), square, 1, 2) == 1.0
+    assert share(segment(mask[None]), square, 0, 2) == 100 / 400
+    with pytest.raises(ValueError, match="ring"):
+        share(segment(mask[None]), square, 1, 1)
+
+
 def test_share_needs_pixels_and_a_mask():
     mask = np.ones((1, 20, 20), bool)
     sliver = region(Shape.POLYGON, (3.1, 3.1), (3.4, 3.1), (3.2, 3.4))

@@ -8,8 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from dicom_node.algorithm import UnsuitableSeries
+from algorithms.virtual_elastography import Options, create
+from dicom_node.algorithm import NoModels, UnsuitableSeries
 from dicom_node.correction import Change, CorrectionError, correctable, corrected
+from dicom_node.errors import ModelError
 from dicom_node.geometry import centroid
 from dicom_node.result import Region
 
@@ -191,6 +193,11 @@ def test_a_region_that_is_no_polygon_is_no_option(us, wrong):
 def test_frames_count_from_one_each_once(us, wrong):
     with pytest.raises(ValueError, match="count from 1"):
         us.algorithm(frames=wrong)
+
+
+def test_without_its_models_it_is_not_made():
+    with pytest.raises(ModelError, match="generator"):
+        create(Options(), NoModels())
 
 
 def test_every_group_has_a_region(us):
