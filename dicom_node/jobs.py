@@ -63,13 +63,23 @@ __all__ = [
 ENDED = ("done", "unsuitable", "failed", "parked", "cancelled")
 CAN_BE_RETRIED = ("failed", "parked", "unsuitable", "cancelled", "waiting")
 
-# A revision waits for the one before it, so that its report can name the report it replaces.
+# A revision waits for the one before it and for what a person made of that, so that its report can name the report it
+# replaces; and its delivery waits for theirs to the same peer, so that no document comes before what it names. Its joins
+# are CROSS, in this order: SQLite would else look through all that waits, for each of them.
 # An attempt that began in the future: the clock was set back, and not_before is as wrong as started_at.
 TO_CLAIM = """
     FROM jobs WHERE state = 'waiting' AND kind = :kind AND lane = :lane
     AND (not_before <= :now OR started_at > :now)
     AND NOT EXISTS (
-        SELECT 1 FROM jobs AS before WHERE before.id = jobs.predecessor_id AND before.state IN ('waiting', 'running'))
+        SELECT 1 FROM jobs AS before WHERE before.state IN ('waiting', 'running') AND before.id != jobs.id
+        AND (before.id = jobs.predecessor_id OR before.predecessor_id = jobs.predecessor_id AND before.kind = 'report'))
+    AND NOT EXISTS (
+        SELECT 1 FROM jobs AS made
+        CROSS JOIN jobs AS earlier ON earlier.id = made.predecessor_id
+            OR earlier.predecessor_id = made.predecessor_id AND earlier.kind = 'report' AND earlier.id != made.id
+        CROSS JOIN jobs AS before INDEXED BY jobs_by_parent ON before.parent_id = earlier.id
+        WHERE made.id = jobs.parent_id AND before.kind = 'deliver' AND before.lane = jobs.lane
+        AND before.state IN ('waiting', 'running'))
 """
 # An analysis that was begun before lets new ones go first: if it is what brings the node down, they are not held up.
 ORDER = "ORDER BY priority DESC, CASE kind WHEN 'deliver' THEN 0 ELSE attempts END, id"

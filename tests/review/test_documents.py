@@ -10,7 +10,8 @@ from pydicom.uid import EncapsulatedPDFStorage
 
 from dicom_node.correction import Change
 from dicom_node.deliver.ledger import Ledger
-from tests.review.conftest import ANNA, BERT
+from dicom_node.review import Reviewer
+from tests.review.conftest import ANNA
 
 
 def predecessor(report) -> str:
@@ -66,11 +67,13 @@ def test_a_corrected_draft_becomes_a_final_report_by_its_reviewer_and_a_pdf(prac
 
 def test_an_accepted_draft_is_said_by_a_person_with_the_same_numbers(practice):
     job_id = practice.drafted(required="always", asks=False)
-    practice.desk.accept(job_id, BERT)
+    reviewer = Reviewer("Müller^Änne=ミュラー^アンネ", "Kardiologin", "Städtische Klinik")
+    practice.desk.accept(job_id, reviewer, "Zeile eins.\nZeile zwei: Δ ≥ 3.")
     practice.work()
     report = practice.object(practice.report_job(job_id).id, "report")
+    assert "Zeile eins.\nZeile zwei: Δ ≥ 3." in texts(report).replace("\r\n", "\n")
     assert numbers(report, "MEAN") == numbers(practice.object(job_id, "report"), "MEAN")
-    assert report.VerifyingObserverSequence[0].VerifyingObserverName == "Vogel^Bert"
+    assert report.VerifyingObserverSequence[0].VerifyingObserverName == "Müller^Änne=ミュラー^アンネ"
 
 
 def test_documents_go_to_the_peers_of_the_analysis_also_to_those_that_came_later(practice):
@@ -184,6 +187,23 @@ def test_a_peer_is_told_of_earlier_objects_by_the_names_that_it_has_them_by(prac
         made["verified report"]: f"9.{verified}",
         made["verified pdf"]: made["verified pdf"],
     }
+
+
+def test_a_revision_waits_for_the_documents_of_the_one_before_and_so_does_each_delivery(practice):
+    first = practice.drafted()
+    practice.desk.accept(first, ANNA)
+    revision = practice.put(predecessor_id=first, options={"offset": 1.0})
+    assert practice.queue.claim("analyse") is None
+    practice.work()
+    verified = practice.report_job(first).id
+    assert practice.queue.get(revision).state == "done"
+    assert len(practice.queue.list("deliver", ("waiting",))) == 3
+    claimed = []
+    while job := practice.queue.claim("deliver", "archive"):
+        claimed.append(job.parent_id)
+        assert practice.queue.claim("deliver", "archive") is None  # while that is on its way
+        practice.queue.finish(job)
+    assert claimed == [first, verified, revision]
 
 
 def test_what_cannot_be_made_fails_with_the_reason_and_can_be_retried(practice):
