@@ -44,7 +44,7 @@ from dicom_node.algorithm import EvaluationReport, Workbench
 from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
-GENERATOR_SCHEDULE = Schedule(epochs=10, batch_size=12, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
+GENERATOR_SCHEDULE = Schedule(epochs=7, batch_size=12, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
 REGION_SCHEDULE = Schedule(epochs=16, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
 WEIGHTS = Weights()
 WATCHED = 48
