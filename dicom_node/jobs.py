@@ -64,8 +64,8 @@ ENDED = ("done", "unsuitable", "failed", "parked", "cancelled")
 CAN_BE_RETRIED = ("failed", "parked", "unsuitable", "cancelled", "waiting")
 
 # A revision waits for the one before it and for what a person made of that, so that its report can name the report it
-# replaces; and its delivery waits for theirs to the same peer, so that no document comes before what it names. Its joins
-# are CROSS, in this order: SQLite would else look through all that waits, for each of them.
+# replaces; and its delivery waits for theirs to the same peer, so that no document comes before what it names.
+# Joins are CROSS, in this order: SQLite would else look through all that waits, for each of them.
 # An attempt that began in the future: the clock was set back, and not_before is as wrong as started_at.
 TO_CLAIM = """
     FROM jobs WHERE state = 'waiting' AND kind = :kind AND lane = :lane
