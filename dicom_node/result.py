@@ -82,7 +82,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One number (TID 300): what it is, its value and unit, how it was got, and the line it was read from."""
+    """One number (TID 300): what it is, its value and unit, how it was got, and the line it was read from.
+
+    A number that follows from several lines (an ejection fraction) names them all in ``inferred_from``.
+    """
 
     name: Code
     value: float
@@ -90,10 +93,17 @@ class Measurement:
     method: Code | None = None
     derivation: Code | None = None
     site: Code | None = None
-    inferred_from: Region | None = None
+    inferred_from: Region | tuple[Region, ...] | None = None
 
     def __post_init__(self) -> None:
         _finite(self.value, self.name.meaning)
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What it was inferred from, in order."""
+        if isinstance(self.inferred_from, Region):
+            return (self.inferred_from,)
+        return self.inferred_from or ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def encode_group(group: MeasurementGroup, context: Context) -> Group:
     if region is None and not measurements:
         measurements = (MeasuredValue(FRAMES_EXAMINED, len(set(group.evidence)), FRAME),)
     outline = None
-    if region is None and not any(measurement.inferred_from for measurement in measurements):
+    if region is None and not any(measurement.regions for measurement in measurements):
         outline = _outline(group.evidence[0], context, name)
     common = {
         "tracking_identifier": TrackingIdentifier(context.uids.tracking(group.tracking_id), group.tracking_id),
@@ -111,14 +111,15 @@ def _has_modifier(measured: MeasuredValue) -> bool:
 def _measurement(
     measured: MeasuredValue, outline: CoordinatesForMeasurement | None, context: Context, group: MeasurementGroup
 ) -> Measurement:
-    coordinates = outline
-    if measured.inferred_from is not None:
+    coordinates = [] if outline is None else [outline]
+    if measured.regions:
         if group.region is not None:
             raise InvalidResult(
                 f"group {group.tracking_id!r} has a region and measures {measured.name.meaning!r} from another one: "
                 "TID 1410 allows one region; give the measurement a group of its own"
             )
-        coordinates = _coordinates(measured.inferred_from, context, f"group {group.tracking_id!r}")
+        asked_by = f"group {group.tracking_id!r}"
+        coordinates = [_coordinates(region, context, asked_by) for region in measured.regions]
     return Measurement(
         name=concept(measured.name),
         value=measured.value,
@@ -126,7 +127,7 @@ def _measurement(
         derivation=concept(measured.derivation) if measured.derivation else None,
         finding_sites=[FindingSite(concept(measured.site))] if measured.site else None,
         method=concept(measured.method) if measured.method else None,
-        referenced_coordinates=[coordinates] if coordinates is not None else None,
+        referenced_coordinates=coordinates or None,
     )
 
 
