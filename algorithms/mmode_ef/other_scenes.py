@@ -1,0 +1,169 @@
+"""M-modes of other structures, which a left-ventricular measurement must refuse: mitral, aortic, TAPSE, caval vein."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from algorithms.mmode_ef.beats import Beats
+from algorithms.mmode_ef.heart_motion import WallMotion, random_ventricle
+from algorithms.mmode_ef.leaflets import anterior_leaflet, aortic_cusps, posterior_leaflet
+from algorithms.mmode_ef.lv_scene import Sight
+from algorithms.mmode_ef.scene import (
+    ABSENT_DB,
+    EchoLine,
+    Scene,
+    random_breathing,
+    sparkle_db,
+    stacked,
+    static_lines,
+    wander,
+)
+
+_BELOW_MM = 400.0
+
+
+def mitral_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: Sight) -> tuple[Scene, float]:
+    """The line through the mitral valve: the anterior leaflet's M crosses most of the cavity, to the septum."""
+    ventricle = random_ventricle(rng, beats, rng.uniform(20.0, 60.0), (36.0, 60.0))
+    chest, rv = rng.uniform(12.0, 25.0), rng.uniform(8.0, 25.0)
+    walls = WallMotion(ventricle, beats).walls(times_s)
+    walls = walls.moved(
+        chest + 4.0 + rv - float(walls.upper_outer_mm.min()) + random_breathing(rng, 3.0).depth_mm(times_s)
+    )
+    cavity = walls.lower_inner_mm - walls.upper_inner_mm
+    groove = walls.lower_inner_mm + 6.0
+    boundaries = stacked(
+        [
+            0.0,
+            chest,
+            chest + 4.0,
+            walls.upper_outer_mm,
+            walls.upper_inner_mm,
+            walls.lower_inner_mm,
+            groove,
+            groove + 5.0,
+            _BELOW_MM,
+        ],
+        len(times_s),
+    )
+    haze = 12.0 * sight.clutter
+    levels = (0.0, -6.0, rng.uniform(-34.0, -20.0), -4.0, rng.uniform(-38, -30) + haze, rng.uniform(-12, -4), 8.0, -8.0)
+    closed = rng.uniform(0.55, 0.75)
+    front = anterior_leaflet(rng, beats, times_s, closed, rng.uniform(0.04, 0.2))
+    back = posterior_leaflet(rng, beats, times_s, closed + 0.03, rng.uniform(0.82, 0.95))
+    lines = []
+    for path, strength in ((front, 3.0), (back, 0.0)):
+        for echo in range(int(rng.integers(1, 4))):
+            depth = walls.upper_inner_mm + path * cavity + echo * rng.uniform(1.0, 2.2)
+            level = sight.lines_db + strength - 4.0 * echo + sparkle_db(rng, times_s, 0.06)
+            lines.append(EchoLine(depth, level, float(rng.uniform(0.4, 0.8))))
+    for depth in (walls.upper_outer_mm, walls.upper_inner_mm, walls.lower_inner_mm):
+        lines.append(EchoLine(depth, sight.lines_db + sparkle_db(rng, times_s, 0.06), 0.5))
+    lines.append(EchoLine(groove, sight.lines_db + 9.0 + sparkle_db(rng, times_s, 0.06), 0.9))
+    lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 4.0)
+    return Scene(times_s, boundaries, levels, tuple(lines)), float(groove.max()) + 6.0
+
+
+def aortic_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: Sight) -> tuple[Scene, float]:
+    """The line through the aortic root: two parallel walls, the cusps' boxes, the left atrium below."""
+    chest, outflow = rng.uniform(10.0, 24.0), rng.uniform(15.0, 32.0)
+    root, atrium = rng.uniform(22.0, 42.0), rng.uniform(24.0, 55.0)
+    wall = rng.uniform(2.0, 4.0)
+    rise = _systolic_bell(beats, times_s, 1.0, 0.25) * rng.uniform(4.0, 14.0)
+    drift = random_breathing(rng, 3.0).depth_mm(times_s)
+    front = chest + 4.0 + outflow + wall - rise + drift
+    back = front + root
+    rear = front.max() + root + wall + atrium + 0.15 * rise + drift
+    boundaries = stacked(
+        [0.0, chest, chest + 4.0 - 0.3 * rise, front - wall, front, back, back + wall, rear, rear + 5.0, _BELOW_MM],
+        len(times_s),
+    )
+    haze = 14.0 * sight.clutter
+    blood = rng.uniform(-36.0, -28.0)
+    levels = (0.0, -4.0, blood + haze * rng.uniform(0.4, 1.4), 0.0, blood + haze, 0.0, blood + haze, 6.0, -8.0)
+    upper, lower, openness = aortic_cusps(rng, beats, times_s)
+    lines = []
+    for cusp in (upper, lower):
+        level = sight.lines_db - 2.0 + sparkle_db(rng, times_s, 0.06) - rng.uniform(0.0, 14.0) * openness
+        lines.append(EchoLine(front + cusp * root, level, 0.5))
+    for depth in (front - wall, front, back, back + wall):
+        lines.append(EchoLine(depth, sight.lines_db + 2.0 + sparkle_db(rng, times_s, 0.06), 0.5))
+    lines.append(EchoLine(rear, sight.lines_db + 8.0 + sparkle_db(rng, times_s, 0.06), 0.9))
+    lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 5.0)
+    return Scene(times_s, boundaries, levels, tuple(lines)), float(np.max(rear)) + 6.0
+
+
+def tapse_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: Sight) -> tuple[Scene, float]:
+    """The line along the right ventricle's free wall: everything moves to the probe, the tricuspid ring furthest."""
+    chest = rng.uniform(8.0, 20.0)
+    ring = rng.uniform(70.0, 125.0)
+    move = _systolic_bell(beats, times_s, 1.0, 0.45) * rng.uniform(6.0, 30.0) - random_breathing(rng, 4.0).depth_mm(
+        times_s
+    )
+    parts = np.array([0.25, 0.5, 0.75]) * (ring - chest) + chest
+    thick, atrium = rng.uniform(3.0, 7.0), rng.uniform(25.0, 50.0)
+    boundaries = stacked(
+        [0.0, chest]
+        + [part - (part - chest) / (ring - chest) * move for part in parts]
+        + [ring - move, ring + thick - move, ring + thick + atrium - 0.4 * move, _BELOW_MM],
+        len(times_s),
+    )
+    cavity = rng.random() < 0.5
+    inside = [rng.uniform(-10.0, -3.0), rng.uniform(-8.0, 0.0)] + [rng.uniform(-28.0, -18.0) if cavity else -5.0] * 2
+    blood = rng.uniform(-32.0, -24.0) + 12.0 * sight.clutter
+    levels = (2.0, *inside, rng.uniform(0.0, 8.0), blood, rng.uniform(-14.0, -4.0))
+    lines = []
+    for offset in (0.0, *rng.uniform(-8.0, 8.0, int(rng.integers(0, 4)))):
+        level = sight.lines_db + 4.0 - 0.8 * abs(offset) + sparkle_db(rng, times_s, 0.06)
+        lines.append(EchoLine(ring + offset - move, level, float(rng.uniform(0.5, 1.0))))
+    for _ in range(int(rng.integers(3, 9))):
+        place = rng.uniform(0.05, 0.95)
+        depth = chest + place * (ring - chest) - place * move
+        lines.append(EchoLine(depth, rng.normal(0.0, 4.0) + 5.0 * wander(rng, times_s, 0.2), 0.5))
+    lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 5.0)
+    return Scene(times_s, boundaries, levels, tuple(lines)), ring + thick + atrium
+
+
+def ivc_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: Sight) -> tuple[Scene, float]:
+    """The line through the inferior caval vein in the liver: two quiet walls that breathing brings together."""
+    top, diameter = rng.uniform(25.0, 70.0), rng.uniform(9.0, 30.0)
+    period, collapse = rng.uniform(2.0, 5.0), rng.uniform(0.0, 0.95)
+    breath = 0.5 - 0.5 * np.cos(2 * np.pi * (times_s / period + rng.random()))
+    pulse = _systolic_bell(beats, times_s, 0.8, 0.3) * rng.uniform(0.0, 2.5)
+    upper = top + rng.uniform(0.0, 10.0) * breath
+    lower = upper + np.maximum(diameter * (1 - collapse * breath**2) - pulse, 1.0)
+    behind = lower.max() + rng.uniform(10.0, 40.0) + rng.uniform(0.0, 8.0) * breath
+    boundaries = stacked([0.0, rng.uniform(6.0, 18.0), upper, lower, behind, behind + 4.0, _BELOW_MM], len(times_s))
+    liver = rng.uniform(-10.0, -3.0)
+    vein = rng.uniform(-36.0, -26.0) + 10.0 * sight.clutter
+    levels = (2.0, liver, vein, liver + rng.normal(0, 2), rng.uniform(0.0, 10.0), -12.0)
+    lines = [EchoLine(d, sight.lines_db - 1.0 + 4.0 * wander(rng, times_s, 0.3), 0.5) for d in (upper, lower)]
+    if rng.random() < 0.7:
+        lines.append(EchoLine(behind, sight.lines_db + 6.0 + 3.0 * wander(rng, times_s, 0.3), 0.9))
+    for _ in range(int(rng.integers(0, 5))):
+        depth = upper * rng.uniform(0.3, 0.95)
+        lines.append(EchoLine(depth, np.maximum(rng.normal(-4, 3) + 5 * wander(rng, times_s, 0.5), ABSENT_DB), 0.5))
+    return Scene(times_s, boundaries, levels, tuple(lines)), float(np.max(behind)) + 5.0
+
+
+def _systolic_bell(beats: Beats, times_s: NDArray, peak: float, left_over: float) -> NDArray[np.float64]:
+    """0 at the R wave, 1 at ``peak`` of systole, ``left_over`` before the atrium's kick."""
+    times, values = [], []
+    for k in range(len(beats)):
+        start, rr, systole = beats.r_times_s[k], beats.rr_s[k], beats.systole_s[k]
+        filling = rr - systole
+        for after, value in (
+            (0.0, 0.0),
+            (0.5 * peak * systole, 0.6),
+            (peak * systole, 1.0),
+            (systole + 0.15 * filling, 0.8),
+            (systole + min(0.2, 0.5 * filling), left_over),
+            (max(rr - 0.14, systole + 0.7 * filling), 0.85 * left_over),
+        ):
+            times.append(start + after)
+            values.append(value)
+    times.append(beats.r_times_s[-1])
+    values.append(0.0)
+    return PchipInterpolator(times, values)(times_s)
