@@ -1,7 +1,7 @@
 """``mmode_ef``: an M-mode screen in; walls, dimensions, volumes and ejection fraction of every complete cycle out.
 
-Of the document (CN 109620293 B): grey and whitening, cycle detector, point regressor, Teichholz, the most probable cycle.
-Ours: the region and its scale, the gate, every cycle instead of one, the rhythm, wall curves.
+Of the document (CN 109620293 B): grey and whitening, cycle detector, point regressor, Teichholz, the most probable
+cycle. Ours: the region and its scale, the gate, every cycle instead of one, the rhythm, wall curves.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ class MmodeEf:
 def _refuse_others(verdict: Verdict, least: float) -> None:
     if verdict.lv < least:
         raise UnsuitableSeries(
-            f"{NEEDED}; the picture looks like another kind: {verdict.kind_name} (certainty {verdict.certainty:.2f}, left "
-            f"ventricle {verdict.lv:.2f})"
+            f"{NEEDED}; the picture looks like another kind: {verdict.kind_name} (certainty {verdict.certainty:.2f}, "
+            f"left ventricle {verdict.lv:.2f})"
         )
 
 

@@ -83,7 +83,7 @@ def sorted_out(
             left_out.append(LeftOut(placed, detection.probability, reason))
             continue
         inside = np.clip(seen.points, 0, (strip.grey.shape[1] - 1, strip.grey.shape[0] - 1))
-        points = inside + (strip.x0, strip.y0)
+        points = inside + np.array([strip.x0, strip.y0])
         uncertainty_mm = float(seen.spread[:, 1].max()) * strip.mm_per_px
         values = {**lengths, **function_of(lengths)}
         cycles.append(Cycle(placed, detection.probability, points, rr_s, values, uncertainty_mm))
@@ -128,8 +128,8 @@ def rhythm_notes(strip: Strip, cycles: Sequence[Cycle], left_out: Sequence[LeftO
                 )
         if len(cycles) == 2 and abs(cycles[0].rr_s - cycles[1].rr_s) / median > share:
             told.append(
-                f"the two cycles last {cycles[0].rr_s:.2f} and {cycles[1].rr_s:.2f} s: the rhythm is irregular, and two "
-                "beats do not tell which is the usual one"
+                f"the two cycles last {cycles[0].rr_s:.2f} and {cycles[1].rr_s:.2f} s: the rhythm is irregular, and "
+                "two beats do not tell which is the usual one"
             )
     told += [
         f"a detected cycle at {_when(strip, one.box)} was not measured: {one.reason}"

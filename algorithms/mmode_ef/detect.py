@@ -1,4 +1,4 @@
-"""The cycle detector: Faster R-CNN in two ONNX halves with numpy between them (CN 109620293 B, paragraphs 0055-0087)."""
+"""The cycle detector: Faster R-CNN in two ONNX halves, numpy between them (CN 109620293 B, paragraphs 0055-0087)."""
 
 from __future__ import annotations
 

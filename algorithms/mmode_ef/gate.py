@@ -1,7 +1,7 @@
 """Is this a left-ventricular M-mode at all? Asked twice: of a classifier before, of the measured geometry after.
 
-The limits of geometry are those of any living adult or child's heart that Teichholz is used for, with a margin; they are no
-normal ranges (ranges.py). Mitral, aortic, TAPSE and caval tracings, other species and wrong scales fall outside.
+The limits of geometry are those of any living heart that Teichholz is used for, with a margin; they are no normal
+ranges (ranges.py). Many mitral, aortic, TAPSE and caval tracings, other species and wrong scales fall outside.
 """
 
 from __future__ import annotations

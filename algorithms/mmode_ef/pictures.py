@@ -57,7 +57,7 @@ class _Drawing:
     def _at(self, x: float, y: float) -> tuple[int, int]:
         """Screen pixel -> drawing pixel with four fractional bits; pixel centres lie half a pixel from edges."""
         placed = ((np.array([x, y]) - self._corner + 0.5) * self._factor - 0.5) * 2**FRACTION_BITS
-        return int(round(placed[0])), int(round(placed[1]))
+        return round(float(placed[0])), round(float(placed[1]))
 
     def box(self, box: Box, colour: Sequence[int], width: int) -> None:
         corners = (self._at(box.x0, box.y0), self._at(box.x1, box.y1))
@@ -114,8 +114,9 @@ def _lines(one: Measured, options: Options) -> list[tuple[str, tuple[int, int, i
     legend = "* most probable cycle; green: end-diastole, pink: end-systole, lengths in mm; blue: tracked walls"
     return [
         (
-            f"EF (Teichholz) {v['ef_percent']:.1f}{scatter} %   FS {v['fs_percent']:.1f} %   EDV {v['edv_ml']:.0f} ml   "
-            f"ESV {v['esv_ml']:.0f} ml   heart rate {v['heart_rate_bpm']:.0f} /min   ({mean})",
+            f"EF (Teichholz) {v['ef_percent']:.1f}{scatter} %   FS {v['fs_percent']:.1f} %   "
+            f"EDV {v['edv_ml']:.0f} ml   ESV {v['esv_ml']:.0f} ml   "
+            f"heart rate {v['heart_rate_bpm']:.0f} /min   ({mean})",
             WHITE,
         ),
         (

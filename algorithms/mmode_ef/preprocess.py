@@ -95,10 +95,15 @@ def resized(picture: NDArray[np.float32], rows: int, columns: int) -> NDArray[np
 
 
 def crop_of(strip: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
-    """(128, 96) whitened picture of a box of the strip; beyond the strip its edge goes on.
+    """(128, 96) whitened picture of a box of the strip.
 
     Crop coordinates run 0..1 from edge to edge of the box: (x - x0) / width, (y - y0) / height.
     """
+    return whitened(grey_crop(strip, box))
+
+
+def grey_crop(strip: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
+    """(128, 96) grey picture of a box of the strip; beyond the strip its edge goes on."""
     over_y = max(1, int(np.ceil(box.height / CROP_ROWS)))
     over_x = max(1, int(np.ceil(box.width / CROP_COLUMNS)))
     rows, columns = CROP_ROWS * over_y, CROP_COLUMNS * over_x
@@ -106,7 +111,7 @@ def crop_of(strip: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
     matrix = np.array([[step_x, 0, box.x0 + 0.5 * step_x], [0, step_y, box.y0 + 0.5 * step_y]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     fine = cv2.warpAffine(strip, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return whitened(cv2.resize(fine, (CROP_COLUMNS, CROP_ROWS), interpolation=cv2.INTER_AREA))
+    return cv2.resize(fine, (CROP_COLUMNS, CROP_ROWS), interpolation=cv2.INTER_AREA)
 
 
 def points_to_crop(points: NDArray[np.floating], box: Box) -> NDArray[np.float64]:

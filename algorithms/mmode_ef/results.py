@@ -1,8 +1,8 @@
 """What measured strips become: an AnalysisResult in the words of TID 1500.
 
-All groups are of TID 1501, and every number names the lines it was inferred from: a thickness its own line of two points,
-volumes and fractions the two internal dimensions, means the lines of all their beats. Viewers that refuse groups without
-coordinates take it.
+All groups are of TID 1501, and every number names the lines it was inferred from: a thickness its own line of two
+points, volumes and fractions the internal dimensions, means the lines of all their beats. Viewers that refuse groups
+without coordinates take it.
 """
 
 from __future__ import annotations
@@ -220,9 +220,10 @@ def _picture(one: Measured, number: int, options: Options) -> Picture:
 def _notes(one: Measured, prefix: str) -> list[str]:
     strip = one.strip
     told = [
-        f"scale from {strip.calibration}: {strip.seconds_per_px * 1000:.3f} ms per column, {strip.mm_per_px:.4f} mm per row",
-        f"left-ventricular M-mode with certainty {one.verdict.lv:.3f}; {len(one.cycles)} complete cycle(s) measured; the "
-        f"most probable is cycle {one.cycles.index(one.chosen) + 1} ({one.chosen.probability:.3f})",
+        f"scale from {strip.calibration}: {strip.seconds_per_px * 1000:.3f} ms per column, {strip.mm_per_px:.4f} mm "
+        "per row",
+        f"left-ventricular M-mode with certainty {one.verdict.lv:.3f}; {len(one.cycles)} complete cycle(s) measured; "
+        f"the most probable is cycle {one.cycles.index(one.chosen) + 1} ({one.chosen.probability:.3f})",
         "volumes by Teichholz assume a ventricle without regional wall motion abnormality",
         *one.notes,
     ]

@@ -1,7 +1,7 @@
 """The M-mode strips of a series: which part of which frame is read, and the scale it has.
 
-A screen also shows the sector, an ECG, ticks and text; only the one M-mode region is read (PS3.3 C.8.5.5: format 2, X in
-seconds, Y in centimetres). Its scale is the header's, or a rule's explicit one for captures that have no regions at
+A screen also shows the sector, an ECG, ticks and text; only the one M-mode region is read (PS3.3 C.8.5.5: format 2, X
+in seconds, Y in centimetres). Its scale is the header's, or a rule's explicit one for captures that have no regions at
 all. Whatever is not sure is refused: no scale is ever assumed.
 """
 
@@ -29,9 +29,8 @@ MM_PER_CM = 10.0
 class Strip:
     """The pixels of one M-mode region.
 
-    ``grey`` (rows, columns) float32; its first pixel is column ``x0``, row ``y0`` of the screen. ``ecg`` is the region of
-    the ECG as RGB or grey pixels with its own first column, where the header names one. ``calibration`` says where the
-    scale comes from.
+    ``grey`` (rows, columns) float32; its first pixel is column ``x0``, row ``y0`` of the screen. ``ecg`` is the region
+    of the ECG, where the header names one. ``calibration`` says where the scale comes from.
     """
 
     grey: NDArray[np.float32]
@@ -127,14 +126,14 @@ def _chosen(volume: Volume, options: Options) -> tuple[UltrasoundRegion, str]:
         return _m_mode_region(volume.regions), "the picture's ultrasound region"
     if not options.strip_px:
         raise UnsuitableSeries(
-            f"{NEEDED}; the picture has no ultrasound region, so no scale is known. A capture can be measured only with "
-            "an explicit calibration in the rule: options strip_px, seconds_per_px and mm_per_px"
+            f"{NEEDED}; the picture has no ultrasound region, so no scale is known. A capture can be measured only "
+            "with an explicit calibration in the rule: options strip_px, seconds_per_px and mm_per_px"
         )
     x0, y0, x1, y1 = options.strip_px
     if x1 >= volume.columns or y1 >= volume.rows:
         raise UnsuitableSeries(
-            f"option strip_px names columns {x0}..{x1}, rows {y0}..{y1}, but the picture has {volume.columns} columns x "
-            f"{volume.rows} rows: the calibration needs to be that of this kind of picture"
+            f"option strip_px names columns {x0}..{x1}, rows {y0}..{y1}, but the picture has {volume.columns} columns "
+            f"x {volume.rows} rows: the calibration needs to be that of this kind of picture"
         )
     region = UltrasoundRegion(
         x0=x0,
