@@ -112,7 +112,7 @@ def random_ventricle(
         septal_share=share[kind],
         septal_lead=rng.uniform(0.8, 1.0),
         early_filling=rng.uniform(0.6, 0.9),
-        septal_notch_mm=rng.uniform(0.0, 2.0),
+        septal_notch_mm=rng.uniform(0.0, 1.3),
     )
 
 
@@ -221,7 +221,7 @@ def _septum_mm(ventricle: Ventricle, beats: Beats, filling: list[_Filling]) -> P
             (relaxed, 0.86 * reach),
             (relaxed + 0.55 * (filled - relaxed), 0.35 * reach),
             (filled, 0.12 * reach + notch),
-            (filled + 0.4 * (kick - filled), 0.14 * reach),
+            (filled + 0.5 * (kick - filled), 0.14 * reach),
             (kick, 0.1 * reach),
         )
         times.extend(start + after for after, _ in knots)

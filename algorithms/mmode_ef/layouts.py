@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -149,3 +150,8 @@ def random_tint(rng: np.random.Generator) -> NDArray[np.uint8]:
     }[str(name)]
     exponents = 1.0 + strength * (np.array(powers)[None, :] - 1.0)
     return np.rint(255.0 * grey**exponents).astype(np.uint8)
+
+
+def coloured(grey: NDArray[np.uint8], tint: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(rows, columns, 3) picture of ``grey`` in the colours of ``tint``."""
+    return cv2.applyColorMap(grey, tint[:, None, :])

@@ -35,8 +35,8 @@ def _mitral(
     for k in range(len(beats)):
         start, rr, end = beats.r_times_s[k], beats.rr_s[k], beats.systole_s[k]
         filling = rr - end
-        opens, wide = end + 0.1 * filling, end + min(0.11, 0.3 * filling)
-        falls = end + min(0.26, 0.55 * filling)
+        opens, wide = end + min(0.05, 0.14 * filling), end + min(0.11, 0.3 * filling)
+        falls = end + min(0.27, 0.55 * filling)
         kick = max(rr - min(0.09, 0.2 * filling), falls + 0.05 * filling)
         knots = (
             (0.13 * end, systole[0]),

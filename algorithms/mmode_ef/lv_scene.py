@@ -28,10 +28,11 @@ from algorithms.mmode_ef.scene import (
     wander,
 )
 
-_RV_WALL, _SEPTUM, _POSTERIOR = 1, 3, 5
+_RV_WALL, _SEPTUM, _POSTERIOR = 1, 3, 7
 """Indices of the muscle layers in the scene of :func:`lv_scene`."""
 
-_BELOW_MM = 400.0
+_PAPILLARY_CHANCE = 0.12
+"""Share of the lines that pass through a papillary muscle."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def lv_scene(
     """The scene, the walls at any time, and the depth in mm down to which the heart reaches."""
     chest = rng.uniform(10.0, 28.0)
     rv_wall = rng.uniform(2.5, 6.0)
-    rv_cavity = rng.uniform(6.0, 30.0)
+    rv_cavity = rng.uniform(8.0, 30.0)
     line = LvLine(ventricle, beats, WallMotion(ventricle, beats), random_breathing(rng, 4.0), 0.0)
     highest = float(line.walls(times_s).upper_outer_mm.min())
     line = replace(line, origin_mm=chest + rv_wall + rv_cavity - highest)
@@ -95,21 +96,25 @@ def lv_scene(
             rv_inner,
             walls.upper_outer_mm,
             walls.upper_inner_mm,
+            *_papillary_mm(rng, walls),
             walls.lower_inner_mm,
             walls.lower_outer_mm,
             walls.lower_outer_mm + pericardium,
-            _BELOW_MM,
+            float(walls.lower_outer_mm.max()) + pericardium + rng.uniform(25.0, 150.0),
         ],
         len(times_s),
     )
     haze = 14.0 * sight.clutter
     muscle = rng.uniform(-9.0, -2.0)
+    blood = rng.uniform(-38.0, -30.0) + haze
     levels = (
         rng.uniform(-4.0, 4.0),
         muscle + rng.uniform(-3.0, 3.0),
         rng.uniform(-36.0, -26.0) + haze * rng.uniform(0.5, 1.3),
         muscle + rng.uniform(-2.0, 2.0),
-        rng.uniform(-38.0, -30.0) + haze,
+        blood,
+        muscle + rng.uniform(-6.0, 3.0) if rng.random() < _PAPILLARY_CHANCE else blood,
+        blood,
         muscle + rng.uniform(-3.0, 3.0),
         rng.uniform(4.0, 12.0),
         rng.uniform(-16.0, -3.0),
@@ -122,6 +127,13 @@ def lv_scene(
         lines += static_lines(rng, times_s, (chest, 2.6 * chest), int(rng.integers(1, 5)), -12.0 + 8.0 * sight.clutter)
     scene = Scene(np.asarray(times_s, float), boundaries, levels, tuple(lines), fades)
     return scene, line, float(walls.lower_outer_mm.max()) + pericardium
+
+
+def _papillary_mm(rng: np.random.Generator, walls: Walls) -> tuple[NDArray, NDArray]:
+    """Upper and lower edge of a papillary muscle: near the posterior wall, with blood between them."""
+    cavity = walls.lower_inner_mm - walls.upper_inner_mm
+    upper = walls.upper_inner_mm + rng.uniform(0.6, 0.8) * cavity
+    return upper, np.minimum(upper + rng.uniform(3.0, 8.0), walls.lower_inner_mm - rng.uniform(1.5, 3.0))
 
 
 def _random_fades(rng: np.random.Generator, times_s: NDArray, sight: Sight) -> list[Fade]:
@@ -171,23 +183,17 @@ def _border_lines(
 def _inside_lines(
     rng: np.random.Generator, times_s: NDArray, beats: Beats, walls: Walls, sight: Sight
 ) -> list[EchoLine]:
-    """What may lie in the cavities without being a wall: chordae, leaflet fragments, papillary muscle, RV bands."""
+    """What may lie in the cavities without being a wall: chordae, leaflet fragments, RV bands, fibres."""
     lines = []
     cavity = walls.lower_inner_mm - walls.upper_inner_mm
     for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.42, 0.33, 0.17, 0.08]))):
         place = rng.uniform(0.55, 0.92)
         depth = walls.upper_inner_mm + place * cavity + 0.4 * wander(rng, times_s, 0.1)
         level = sight.lines_db - 7.5 + rng.normal(0.0, 4.0) + 1.7 * sparkle_db(rng, times_s, rng.uniform(0.04, 0.12))
-        level += 6.0 * (wander(rng, times_s, 0.3) - 0.5)
+        level += 9.0 * (wander(rng, times_s, 0.3) - 0.5)
         lines.append(EchoLine(depth, level, float(rng.uniform(0.2, 0.4))))
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         lines += _leaflet_fragments(rng, times_s, beats, walls, sight)
-    if rng.random() < 0.13:
-        place = rng.uniform(0.72, 0.85)
-        for step in np.linspace(0.0, rng.uniform(3.0, 7.0), 6):
-            depth = np.minimum(walls.upper_inner_mm + place * cavity + step, walls.lower_inner_mm - 1.5)
-            level = rng.normal(-5.0, 2.0) + sparkle_db(rng, times_s, 0.05)
-            lines.append(EchoLine(depth, level, 0.6))
     if rng.random() < 0.3:
         above = rng.uniform(2.0, 7.0)
         level = sight.lines_db - 5.0 + 1.5 * sparkle_db(rng, times_s, 0.08)
@@ -210,7 +216,7 @@ def _leaflet_fragments(
         anterior_leaflet(rng, beats, times_s, closed, closed - opened),
         posterior_leaflet(rng, beats, times_s, closed + 0.02, min(closed + 0.6 * opened, 0.93)),
     ):
-        seen = sparkle_db(rng, times_s, 0.05) + 8.0 * (wander(rng, times_s, 0.25) - 0.4)
+        seen = sparkle_db(rng, times_s, 0.05) + 14.0 * (wander(rng, times_s, 0.25) - 0.45)
         level = np.maximum(sight.lines_db - 5.0 + seen, ABSENT_DB)
         lines.append(EchoLine(walls.upper_inner_mm + path * cavity, level, 0.3))
     return lines

@@ -57,11 +57,10 @@ def mitral_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight
     for path, strength in ((front, 3.0), (back, 0.0)):
         for echo in range(int(rng.integers(1, 4))):
             depth = walls.upper_inner_mm + path * cavity + echo * rng.uniform(1.0, 2.2)
-            level = sight.lines_db + strength - 4.0 * echo + sparkle_db(rng, times_s, 0.06)
-            lines.append(EchoLine(depth, level, float(rng.uniform(0.4, 0.8))))
+            lines.append(_echo(rng, times_s, depth, sight.lines_db + strength - 4.0 * echo))
     for depth in (walls.upper_outer_mm, walls.upper_inner_mm, walls.lower_inner_mm):
-        lines.append(EchoLine(depth, sight.lines_db + sparkle_db(rng, times_s, 0.06), 0.5))
-    lines.append(EchoLine(groove, sight.lines_db + 9.0 + sparkle_db(rng, times_s, 0.06), 0.9))
+        lines.append(_echo(rng, times_s, depth, sight.lines_db))
+    lines.append(_echo(rng, times_s, groove, sight.lines_db + 9.0, 0.8))
     lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 4.0)
     return Scene(times_s, boundaries, levels, tuple(lines)), float(groove.max()) + 6.0
 
@@ -86,11 +85,11 @@ def aortic_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight
     upper, lower, openness = aortic_cusps(rng, beats, times_s)
     lines = []
     for cusp in (upper, lower):
-        level = sight.lines_db - 2.0 + sparkle_db(rng, times_s, 0.06) - rng.uniform(0.0, 14.0) * openness
-        lines.append(EchoLine(front + cusp * root, level, 0.5))
+        level = sight.lines_db - 2.0 - rng.uniform(0.0, 14.0) * openness
+        lines.append(_echo(rng, times_s, front + cusp * root, level))
     for depth in (front - wall, front, back, back + wall):
-        lines.append(EchoLine(depth, sight.lines_db + 2.0 + sparkle_db(rng, times_s, 0.06), 0.5))
-    lines.append(EchoLine(rear, sight.lines_db + 8.0 + sparkle_db(rng, times_s, 0.06), 0.9))
+        lines.append(_echo(rng, times_s, depth, sight.lines_db + 2.0))
+    lines.append(_echo(rng, times_s, rear, sight.lines_db + 8.0, 0.8))
     lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 5.0)
     return Scene(times_s, boundaries, levels, tuple(lines)), float(np.max(rear)) + 6.0
 
@@ -116,12 +115,11 @@ def tapse_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight:
     levels = (2.0, *inside, rng.uniform(0.0, 8.0), blood, rng.uniform(-14.0, -4.0))
     lines = []
     for offset in (0.0, *rng.uniform(-8.0, 8.0, int(rng.integers(0, 4)))):
-        level = sight.lines_db + 4.0 - 0.8 * abs(offset) + sparkle_db(rng, times_s, 0.06)
-        lines.append(EchoLine(ring + offset - move, level, float(rng.uniform(0.5, 1.0))))
+        lines.append(_echo(rng, times_s, ring + offset - move, sight.lines_db + 2.0 - 0.8 * abs(offset), 0.7))
     for _ in range(int(rng.integers(3, 9))):
         place = rng.uniform(0.05, 0.95)
         depth = chest + place * (ring - chest) - place * move
-        lines.append(EchoLine(depth, rng.normal(0.0, 4.0) + 5.0 * wander(rng, times_s, 0.2), 0.5))
+        lines.append(_echo(rng, times_s, depth, 2.0))
     lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 5.0)
     return Scene(times_s, boundaries, levels, tuple(lines)), ring + thick + atrium
 
@@ -139,13 +137,21 @@ def ivc_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: S
     liver = rng.uniform(-10.0, -3.0)
     vein = rng.uniform(-36.0, -26.0) + 10.0 * sight.clutter
     levels = (2.0, liver, vein, liver + rng.normal(0, 2), rng.uniform(0.0, 10.0), -12.0)
-    lines = [EchoLine(d, sight.lines_db - 1.0 + 4.0 * wander(rng, times_s, 0.3), 0.5) for d in (upper, lower)]
+    lines = [_echo(rng, times_s, depth, sight.lines_db - 1.0) for depth in (upper, lower)]
     if rng.random() < 0.7:
-        lines.append(EchoLine(behind, sight.lines_db + 6.0 + 3.0 * wander(rng, times_s, 0.3), 0.9))
+        lines.append(_echo(rng, times_s, behind, sight.lines_db + 6.0, 0.8))
     for _ in range(int(rng.integers(0, 5))):
-        depth = upper * rng.uniform(0.3, 0.95)
-        lines.append(EchoLine(depth, np.maximum(rng.normal(-4, 3) + 5 * wander(rng, times_s, 0.5), ABSENT_DB), 0.5))
+        lines.append(_echo(rng, times_s, upper * rng.uniform(0.3, 0.95), -2.0))
     return Scene(times_s, boundaries, levels, tuple(lines)), float(np.max(behind)) + 5.0
+
+
+def _echo(
+    rng: np.random.Generator, times_s: NDArray, depth_mm: NDArray, level_db: NDArray | float, thickness_mm: float = 0.45
+) -> EchoLine:
+    """A border's echo as patients have it: sometimes whole, sometimes only pieces of it, thick or thin."""
+    level = level_db + rng.normal(-2.0, 3.0) + rng.uniform(0.6, 1.6) * sparkle_db(rng, times_s, rng.uniform(0.03, 0.1))
+    level = level + rng.uniform(0.0, 10.0) * np.minimum(wander(rng, times_s, 0.2) + 0.3, 0.0)
+    return EchoLine(depth_mm, np.maximum(level, ABSENT_DB), thickness_mm * float(rng.uniform(0.6, 1.5)))
 
 
 def _systolic_bell(beats: Beats, times_s: NDArray, peak: float, left_over: float) -> NDArray[np.float64]:

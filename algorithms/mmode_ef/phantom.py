@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from algorithms.mmode_ef.cycle_truth import CycleTruth, mean_values
 from algorithms.mmode_ef.furniture import calliper_chance, draw_around_strip, draw_over_strip, random_measurements
-from algorithms.mmode_ef.layouts import LAYOUTS, Box, Layout, random_layout, random_tint
+from algorithms.mmode_ef.layouts import LAYOUTS, Box, Layout, coloured, random_layout, random_tint
 from algorithms.mmode_ef.no_mmode import paint_doppler, paint_noise, paint_page
 from algorithms.mmode_ef.recording import KINDS, NOISE_LEVELS, Recording, ScreenOptions, random_recording
 from algorithms.mmode_ef.sector_picture import paint_sector
@@ -99,7 +99,7 @@ def random_screen(rng: np.random.Generator, kind: str = "lv", options: ScreenOpt
     recording = _recorded(rng, kind, layout, options)
     image = _empty_screen(layout)
     tint = random_tint(rng)
-    _put(image, layout.strip, tint[recording.grey])
+    _put(image, layout.strip, coloured(recording.grey, tint))
     regions = [_m_mode_region(layout.strip, recording)]
     if layout.sector is not None:
         regions.append(_draw_sector(rng, image, layout.sector, recording, tint))
@@ -136,7 +136,7 @@ def random_strip(rng: np.random.Generator, kind: str = "lv", options: ScreenOpti
     if kind == "none":
         grey = _no_m_mode_strip(rng, recording)
         return _grey_strip(_through_jpeg(rng, grey, options), kind, recording, ())
-    image = random_tint(rng)[recording.grey]
+    image = coloured(recording.grey, random_tint(rng))
     measured = random_measurements(rng, recording, calliper_chance(options, kind))
     draw_over_strip(rng, image, layout, recording, measured)
     grey = _through_jpeg(rng, cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), options)
@@ -190,7 +190,7 @@ def _draw_sector(
     """The two-dimensional picture and its region."""
     depth_mm = recording.mm_per_px * recording.grey.shape[0]
     fan = paint_sector(rng, recording.scene, depth_mm, (box.rows, box.columns), recording.appearance)
-    _put(image, box, tint[fan])
+    _put(image, box, coloured(fan, tint))
     return _fan_region(box, depth_mm / box.rows)
 
 
@@ -233,7 +233,7 @@ def _screen_without_m_mode(rng: np.random.Generator, layout: Layout, options: Sc
         regions.append(_draw_sector(rng, image, large, recording, tint))
     else:
         strip = layout.strip
-        _put(image, strip, tint[paint_doppler(rng, recording.beats, recording.sweep, strip.rows)])
+        _put(image, strip, coloured(paint_doppler(rng, recording.beats, recording.sweep, strip.rows), tint))
         regions.append(_spectral_region(strip, recording.sweep.seconds_per_px, float(rng.uniform(0.2, 1.2))))
         if layout.sector is not None:
             regions.append(_draw_sector(rng, image, layout.sector, recording, tint))

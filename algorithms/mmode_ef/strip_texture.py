@@ -63,16 +63,18 @@ def paint_strip(
     """(rows, columns) grey strip; row 0 is depth 0."""
     material = _material_rows(scene, rows, mm_per_px)
     steady, quick = _tissue(rng, scene, rows, mm_per_px, appearance)
-    steady = _carried(steady, _columns_in_time(scene, steady.shape[1]), material)
-    quick = _carried(quick, np.arange(scene.columns) * np.float32(quick.shape[1] / scene.columns), material)
-    strip = quick
-    strip += steady[..., :2]
-    strip *= steady[..., 2:]
+    slow = cv2.split(_carried(steady, _columns_in_time(scene, steady.shape[1]), material))
+    fast = cv2.split(_carried(quick, np.arange(scene.columns) * np.float32(quick.shape[1] / scene.columns), material))
+    level = slow[2]
+    level *= _depth_gain(rows, mm_per_px, appearance)[:, None]
+    real, imaginary = ((slow[i] + fast[i]) * level for i in (0, 1))
+    lines = np.zeros_like(real)
     for line in scene.lines:
-        _add_line(strip[..., 0], line, mm_per_px)
-    strip *= _depth_gain(rows, mm_per_px, appearance)[:, None, None]
-    strip += _noise(rng, scene, rows, appearance)
-    return _compressed(cv2.magnitude(strip[..., 0], strip[..., 1]), appearance)
+        _add_line(lines, line, mm_per_px)
+    real += lines * _depth_gain(rows, mm_per_px, appearance)[:, None]
+    for plane, noise in zip((real, imaginary), _noise(rng, scene, rows, appearance), strict=True):
+        plane += noise
+    return _compressed(cv2.magnitude(real, imaginary), appearance)
 
 
 def _carried(texture: NDArray[np.float32], place: NDArray, material: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -115,9 +117,9 @@ def _tissue(
     duration = float(np.ptp(scene.times_s))
     slow = int(np.clip(round(3.0 * duration / appearance.speckle_s), 24, max(scene.columns // 2, 24)))
     axial = appearance.axial_mm / mm_per_px
-    steady = np.sqrt(1.0 - appearance.flicker) * _speckle(rng, rows, slow, (1.3, axial))
+    steady = np.float32(np.sqrt(1.0 - appearance.flicker)) * _speckle(rng, rows, slow, (1.3, axial))
     quick = np.float32(np.sqrt(appearance.flicker)) * _speckle(rng, rows, scene.columns // 2 + 1, (0.7, axial))
-    return np.dstack([steady.astype(np.float32), _amplitude(rng, scene, rows, slow, mm_per_px)]), quick
+    return np.dstack([steady, _amplitude(rng, scene, rows, slow, mm_per_px)]), quick
 
 
 def _amplitude(rng: np.random.Generator, scene: Scene, rows: int, slow: int, mm_per_px: float) -> NDArray[np.float32]:
@@ -143,7 +145,8 @@ def _speckle(rng: np.random.Generator, rows: int, columns: int, sigma: tuple[flo
     """(rows, columns, 2) complex Gaussian field of unit power, correlated over ``sigma`` (columns, rows)."""
     field = rng.standard_normal((rows, columns, 2), dtype=np.float32)
     field = cv2.GaussianBlur(field, (0, 0), sigma[0], sigmaY=max(sigma[1], 0.7))
-    return field / np.float32(np.sqrt(2.0) * field[::5].std())
+    field *= np.float32(1.0 / (np.sqrt(2.0) * field[::5].std()))
+    return field
 
 
 def _add_line(real: NDArray[np.float32], line: EchoLine, mm_per_px: float) -> None:
@@ -168,17 +171,19 @@ def _depth_gain(rows: int, mm_per_px: float, appearance: Appearance) -> NDArray[
     return (10.0 ** (-appearance.attenuation_db_per_cm * from_middle_cm / 20.0)).astype(np.float32)
 
 
-def _noise(rng: np.random.Generator, scene: Scene, rows: int, appearance: Appearance) -> NDArray[np.float32]:
-    """(rows, columns, 2) electronic noise: new in each pulse, correlated along depth, stronger when amplified."""
+def _noise(
+    rng: np.random.Generator, scene: Scene, rows: int, appearance: Appearance
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Two (rows, columns) planes of electronic noise: new in each pulse, correlated along depth, amplified with it."""
     lines = int(np.clip(np.ptp(scene.times_s) * appearance.line_rate_hz, 16, scene.columns))
-    noise = rng.standard_normal((rows, lines, 2), dtype=np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 1.0)), sigmaY=float(rng.uniform(0.7, 1.6)))
-    noise *= np.float32(10.0 ** (appearance.noise_db / 20.0) / (np.sqrt(2.0) * noise[::5].std()))
-    if lines < scene.columns:
-        noise = cv2.resize(noise, (scene.columns, rows), interpolation=cv2.INTER_LINEAR)
-    ramp = 10.0 ** (np.linspace(-4.0, 3.0, rows, dtype=np.float32) / 20.0)
-    noise *= ramp[:, None, None]
-    return noise
+    sigma = float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.7, 1.6))
+    ramp = 10.0 ** (np.linspace(-4.0, 3.0, rows, dtype=np.float32)[:, None] / 20.0)
+    planes = []
+    for noise in rng.standard_normal((2, rows, lines), dtype=np.float32):
+        noise = cv2.GaussianBlur(noise, (0, 0), sigma[0], sigmaY=sigma[1])
+        noise *= ramp * np.float32(10.0 ** (appearance.noise_db / 20.0) / (np.sqrt(2.0) * noise[::5].std()))
+        planes.append(cv2.resize(noise, (scene.columns, rows), interpolation=cv2.INTER_LINEAR))
+    return planes[0], planes[1]
 
 
 def _compressed(envelope: NDArray[np.float32], appearance: Appearance) -> NDArray[np.uint8]:
