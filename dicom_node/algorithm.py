@@ -159,7 +159,7 @@ class EvaluationReport:
 
     Args:
         rows: of the table, each from column to cell.
-        values: what ``--json`` prints: mappings, sequences, texts, numbers.
+        values: what ``--json`` prints: mappings, sequences, texts, numbers of Python (not numpy's).
         notes: sentences below the table, such as what the figures rest on.
     """
 
@@ -168,14 +168,19 @@ class EvaluationReport:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        wrong = [place for part in ("rows", "values") for place in _not_finite(getattr(self, part), part)]
+        wrong = [place for part in ("rows", "values") for place in _unspeakable(getattr(self, part), part)]
         if wrong:
-            raise ValueError(f"an evaluation says None where it has no figure; no finite number at {', '.join(wrong)}")
+            raise ValueError(
+                "an evaluation says None where it has no figure; "
+                f"no text or finite number of Python at {', '.join(wrong)}"
+            )
 
 
-def _not_finite(value: object, place: str) -> list[str]:
+def _unspeakable(value: object, place: str) -> list[str]:
+    """Places of what JSON has no word for: NaN, infinity, numpy's own numbers."""
     if isinstance(value, Mapping):
-        return [found for key, inner in value.items() for found in _not_finite(inner, f"{place}.{key}")]
+        return [found for key, inner in value.items() for found in _unspeakable(inner, f"{place}.{key}")]
     if isinstance(value, (list, tuple)):
-        return [found for index, inner in enumerate(value) for found in _not_finite(inner, f"{place}[{index}]")]
-    return [place] if isinstance(value, float) and not math.isfinite(value) else []
+        return [found for index, inner in enumerate(value) for found in _unspeakable(inner, f"{place}[{index}]")]
+    foreign = not (value is None or isinstance(value, (str, int, float)))
+    return [place] if foreign or (isinstance(value, float) and not math.isfinite(value)) else []

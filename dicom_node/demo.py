@@ -42,6 +42,16 @@ rules:
         - SeriesDescription: {{matches: "(?i)contrast|ceus|ulm"}}
     run: ulm_decoupling
     send_to: [archive]
+  - name: cine MR to left-ventricle quantification
+    when:
+      SOPClassUID: [MRImageStorage, EnhancedMRImageStorage]
+      any:
+        - CardiacNumberOfImages: {{min: 5}}
+        - {{CardiacSynchronizationTechnique: RETROSPECTIVE, NumberOfFrames: {{min: 5}}}}
+        - {{TriggerTime: {{exists: true}}, SeriesDescription: {{matches: '(?i)cine|short.?axis|\\bsax\\b'}}}}
+    group: study
+    run: lv_quantification
+    send_to: [archive]
 """
 TIME_LIMIT_S = 300.0
 SETTLED = ("done", "unsuitable", "failed", "parked", "cancelled")
@@ -146,8 +156,9 @@ def _wait_until_settled(node: Node, tell: Callable[[str], None]) -> None:
 def _report(node: Node, out: Path, sent: Mapping[str, str], duration_s: float) -> DemoReport:
     outcomes, problems = [], []
     for unit in node.database.query("SELECT * FROM units WHERE kind = 'series' ORDER BY first_at"):
-        jobs = [job for job in node.queue.list(kind="analyse") if job.work.unit_uid == unit["uid"]]
         rows = node.database.query("SELECT sop_instance_uid FROM instances WHERE series_uid = ?", (unit["uid"],))
+        members = {row["sop_instance_uid"] for row in rows}  # a job of a study has instances of several series
+        jobs = [job for job in node.queue.list(kind="analyse") if members.intersection(job.work.instances)]
         files = tuple(sorted(Path(sent[row["sop_instance_uid"]]).name for row in rows))
         for job in jobs:
             delivered = node.database.query(
@@ -166,7 +177,7 @@ def _report(node: Node, out: Path, sent: Mapping[str, str], duration_s: float) -
             outcomes.append(SeriesOutcome(unit["uid"], files, unit["reason"], "no rule matched: kept and listed", ()))
     pictures = tuple(_copy_pictures(node, out))
     received = sum(1 for _ in (out / "archive").glob("**/*.dcm"))
-    return DemoReport(tuple(outcomes), pictures, received, duration_s, tuple(problems))
+    return DemoReport(tuple(outcomes), pictures, received, duration_s, tuple(dict.fromkeys(problems)))
 
 
 def _copy_pictures(node: Node, out: Path):

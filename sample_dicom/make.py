@@ -1,4 +1,4 @@
-"""Makes the sample series: simulated contrast ultrasound as a scanner would send it, with the truth beside it.
+"""Makes the sample series: simulated contrast ultrasound and cine MR as scanners would send them, with the truth.
 
     python -m sample_dicom.make [FOLDER]
 
@@ -8,21 +8,14 @@ The same program makes the same objects: UIDs are derived from names, and pixels
 from __future__ import annotations
 
 import sys
-import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import (
-    UID,
-    ExplicitVRLittleEndian,
-    JPEGLSLossless,
-    RLELossless,
-    UltrasoundImageStorage,
-    UltrasoundMultiFrameImageStorage,
-)
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, JPEGLSLossless, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
+from algorithms.lv_quantification.phantom import make_study
 from algorithms.ulm_decoupling.phantom import (
     SIMULATED,
     Echoes,
@@ -34,9 +27,8 @@ from algorithms.ulm_decoupling.phantom import (
     write_truth_csv,
 )
 from algorithms.ulm_decoupling.screen import Region, side_by_side
-
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:dicom-node:sample_dicom")
-MANUFACTURER = "dicom-node simulator"
+from sample_dicom import cine_mr
+from sample_dicom.part10 import MANUFACTURER, uid, write
 
 SMALL_MOTION = Motion(breathing_mm=(0.02, 0.06), breathing_period_s=3.0, cardiac_mm=(0.01, 0.02))
 
@@ -54,7 +46,7 @@ STILL = replace(DUAL, frames=1, rows=160, columns=160, seed=11)
 
 def main(folder: Path) -> None:
     """Writes all samples below ``folder``."""
-    for part in ("ulm_decoupling", "other", "truth"):
+    for part in ("ulm_decoupling", "lv_quantification", "other", "truth"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     phantom = simulate(CONTRAST)
     write(contrast_cine(phantom), folder / "ulm_decoupling" / "ulm_phantom.dcm")
@@ -65,6 +57,10 @@ def main(folder: Path) -> None:
     on_screen = replace(dual.truth, x_px=dual.truth.x_px + contrast.x0, y_px=dual.truth.y_px + contrast.y0)
     write_truth_csv(folder / "truth" / "ulm_dual_view.csv", on_screen)
     write(b_mode_still(simulate(STILL)), folder / "other" / "b_mode_still.dcm")
+    heart = make_study(cine_mr.SHORT_AXIS)
+    for file_name, ds in cine_mr.classic(heart, "lv_phantom"):
+        write(ds, folder / "lv_quantification" / file_name, JPEGLSLossless)
+    cine_mr.write_truth(heart, "lv_phantom", folder / "truth")
 
 
 def contrast_cine(phantom: Phantom) -> Dataset:
@@ -103,33 +99,17 @@ def b_mode_still(phantom: Phantom) -> Dataset:
     return ds
 
 
-def write(ds: Dataset, path: Path, transfer_syntax: UID = RLELossless) -> None:
-    """Writes a part-10 file with lossless pixels (RLE: PS3.5 A.4.2; JPEG-LS: PS3.5 A.4.3)."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    file = FileDataset(None, ds, file_meta=meta, preamble=b"\0" * 128)
-    file.compress(transfer_syntax, generate_instance_uid=False)
-    file.save_as(path, enforce_file_format=True)
-
-
-def _uid(name: str) -> UID:
-    """A UID derived from a name (PS3.5 B.2): always the same."""
-    return UID(f"2.25.{uuid.uuid5(NAMESPACE, name).int}")
-
-
 def _header(name: str, sop_class: UID, series_number: int, options: PhantomOptions) -> Dataset:
     """Everything that the samples share: patient, study, series, equipment, SOP common (PS3.3 A.6, A.7)."""
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = sop_class
-    ds.SOPInstanceUID = _uid(f"{name}/instance")
+    ds.SOPInstanceUID = uid(f"{name}/instance")
     ds.PatientName = "SIMULATED^ULM"
     ds.PatientID = "SIM-ULM-001"
     ds.PatientBirthDate = ""
     ds.PatientSex = "O"
-    ds.StudyInstanceUID = _uid("study")
+    ds.StudyInstanceUID = uid("study")
     ds.StudyID = "SIM1"
     ds.StudyDate = ds.SeriesDate = ds.ContentDate = ds.AcquisitionDate = "20260105"
     ds.StudyTime = "101500"
@@ -138,7 +118,7 @@ def _header(name: str, sop_class: UID, series_number: int, options: PhantomOptio
     ds.AccessionNumber = "SIM0001"
     ds.ReferringPhysicianName = ""
     ds.Modality = "US"
-    ds.SeriesInstanceUID = _uid(f"{name}/series")
+    ds.SeriesInstanceUID = uid(f"{name}/series")
     ds.SeriesNumber = series_number
     ds.InstanceNumber = 1
     ds.BodyPartExamined = "LIVER"  # unpaired, so no laterality is owed

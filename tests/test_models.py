@@ -114,3 +114,21 @@ def test_a_manifest_that_does_not_hold_is_told(tmp_path, text, message):
 def test_no_manifest(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         read_manifest(tmp_path / "model.toml")
+
+
+def test_the_card_of_a_model_is_at_hand_without_its_weights(tmp_path):
+    models = _folder(tmp_path, b"not opened", more='card = {data = "phantom", folds = {P1 = 3}}\n')
+    assert models.card("tiny") == {"data": "phantom", "folds": {"P1": 3}}
+    with pytest.raises(ModelError, match="no model 'other'"):
+        models.card("other")
+
+
+def test_a_device_can_be_asked_for(tmp_path):
+    content = _onnx(TensorProto.FLOAT)
+    _folder(tmp_path, content)
+    assert ModelFolder(tmp_path, 1, "cpu").open("tiny").provider == "CPUExecutionProvider"
+    if has_cuda_device():
+        assert ModelFolder(tmp_path, 1, "cuda").open("tiny").provider == "CUDAExecutionProvider"
+    else:
+        with pytest.raises(ModelError, match="ONNX Runtime finds no GPU here"):
+            ModelFolder(tmp_path, 1, "cuda").open("tiny")

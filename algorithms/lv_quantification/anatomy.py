@@ -110,6 +110,8 @@ def _paint_ventricle(canvas: NDArray[np.float32], grid: Grid, cut: Ventricle, co
     part = canvas[window]
     if not part.size:
         return
+    if cut.opening is not None:  # blood all the way where the wall is missing
+        paint(canvas, grid, _with_sector(cut.endocardium, cut.opening, cut.epicardium.grown(2.0)), contrast.blood)
     width = grid.pixel_mm + cut.soft_mm
     wall = edge(grid.depth_mm(_closed(cut), window), width)
     rim = edge(grid.depth_mm(cut.endocardium, window), width)
@@ -130,6 +132,9 @@ def _closed(cut: Ventricle) -> Outline:
     """The epicardium, drawn in to the endocardium where the outflow tract has no wall."""
     if cut.opening is None:
         return cut.epicardium
-    gone = bump(*cut.opening)
-    radius = np.where(gone > 0.5, np.minimum(cut.endocardium.radius_mm, cut.epicardium.radius_mm), 0)
-    return replace(cut.epicardium, radius_mm=np.where(gone > 0.5, radius, cut.epicardium.radius_mm).astype(np.float32))
+    return _with_sector(cut.epicardium, cut.opening, cut.endocardium)
+
+
+def _with_sector(outline: Outline, sector: tuple[float, float], other: Outline) -> Outline:
+    """The outline, with the other's radius in a sector (centre, width) in degrees."""
+    return replace(outline, radius_mm=np.where(bump(*sector) > 0.5, other.radius_mm, outline.radius_mm))

@@ -50,9 +50,7 @@ def crop_sample(teaching: Teaching, rng: np.random.Generator) -> CropSample:
     picture = _marred(_taken(teaching.image, x, y), rng)
     cavity = _taken(teaching.cavity.astype(np.float32), x, y) >= 0.5
     inside = (_taken(teaching.inside.astype(np.float32), x, y) >= 0.5) | cavity
-    indices = (
-        indices_of(cavity, inside & ~cavity, GRID_SPACING) if cavity.any() else np.full(len(INDEX_NAMES), np.nan)
-    )
+    indices = indices_of(cavity, inside & ~cavity, GRID_SPACING) if cavity.any() else np.full(len(INDEX_NAMES), np.nan)
     return CropSample(
         equalised(picture), np.stack([cavity, inside]).astype(np.float32), indices.astype(np.float32), teaching.trust
     )

@@ -20,6 +20,9 @@ from algorithms.lv_quantification.thorax import even_fat
 TIP_MM = 1.5
 """A cavity of a smaller radius than this is not drawn: only the wall of the apex is."""
 
+LONG_AXIS_DEGREES = 145.0
+"""Direction from apex to base in a long-axis picture."""
+
 
 @dataclass(frozen=True, eq=False)
 class Form:
@@ -115,10 +118,6 @@ def long_axis(form: Form, moment: Moment, offset_mm: float) -> Heart:
         across * side[0] + 12 * up[0], across * side[1] + 12 * up[1], 0.42 * moment.length_mm, 16, LONG_AXIS_DEGREES
     )
     return Heart(ventricle, (Chamber(atrium, 2.0), Chamber(right, 3.0)), form.fat_mm, none)
-
-
-LONG_AXIS_DEGREES = 145.0
-"""Direction from apex to base in a long-axis picture."""
 
 
 def _bullet(radius_mm: float, length_mm: float, base_mm: float) -> NDArray[np.float64]:

@@ -16,6 +16,8 @@ CROP_MM = 1.0
 """The index networks' grid: 128 mm, room for a dilated ventricle with its wall."""
 
 GREY_LEVELS = 256
+CLEAR_OF_EDGES = 1e-3
+"""Of a grey level: values on the edge between two levels (whole numbers often are) fall alike in every unit."""
 TARGET_RANGE = (-1.0, 1.0)
 
 
@@ -32,23 +34,33 @@ def equalised(picture: NDArray, target: tuple[float, float] = TARGET_RANGE) -> N
     low, high = float(values.min()), float(values.max())
     if high <= low:
         return np.full(values.shape, target[0], np.float32)
-    levels = np.minimum(((values - low) * (GREY_LEVELS / (high - low))).astype(np.int32), GREY_LEVELS - 1)
+    levels = ((values - low) * (GREY_LEVELS / (high - low)) + CLEAR_OF_EDGES).astype(np.int32)
+    levels = np.minimum(levels, GREY_LEVELS - 1)
     counts = np.bincount(levels.ravel(), minlength=GREY_LEVELS)
     share = (np.cumsum(counts) - 0.5 * counts) / values.size
     return (target[0] + share * (target[1] - target[0])).astype(np.float32)[levels]
 
 
-def to_grid(centre_px: tuple[float, float], spacing: Spacing, size_px: int, pixel_mm: float) -> NDArray[np.float64]:
-    """(2, 3) affine matrix from the pixels of a square grid around ``centre_px`` to the pixels of the picture."""
+def to_grid(
+    centre_px: tuple[float, float], spacing: Spacing, size_px: int, pixel_mm: float, turn_deg: float = 0.0
+) -> NDArray[np.float64]:
+    """(2, 3) affine matrix from the pixels of a square grid around ``centre_px`` to the pixels of the picture.
+
+    Args:
+        turn_deg: counter-clockwise as displayed, by which the grid's x axis is turned against the picture's.
+    """
     middle = (size_px - 1) / 2.0
-    across, down = pixel_mm / spacing.column_mm, pixel_mm / spacing.row_mm
-    return np.array(
-        [[across, 0.0, centre_px[0] - middle * across], [0.0, down, centre_px[1] - middle * down]], dtype=np.float64
-    )
+    cosine, sine = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+    turned = pixel_mm * np.array([[cosine, sine], [-sine, cosine]])  # mm to the right and downwards
+    turned /= np.array([[spacing.column_mm], [spacing.row_mm]])
+    offset = np.array(centre_px) - turned @ (middle, middle)
+    return np.column_stack([turned, offset])
 
 
 def sampled(picture: NDArray, matrix: NDArray[np.float64], size_px: int) -> NDArray[np.float32]:
-    """(size_px, size_px): the picture on a grid, averaged where the grid is coarser; beyond the picture, 0.
+    """(size_px, size_px): the picture on a grid, averaged where the grid is coarser.
+
+    Beyond the picture it is as dark as the darkest of it, whatever grey that is: air.
 
     Args:
         matrix: (2, 3), from grid pixels to picture pixels.
@@ -59,7 +71,12 @@ def sampled(picture: NDArray, matrix: NDArray[np.float64], size_px: int) -> NDAr
         sigma = 0.4 * step
         values = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return cv2.warpAffine(
-        values, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
+        values,
+        matrix,
+        (size_px, size_px),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float(np.min(picture)),
     )
 
 
@@ -71,10 +88,13 @@ def field(picture: NDArray, spacing: Spacing) -> tuple[NDArray[np.float32], NDAr
 
 
 def crop(
-    picture: NDArray, centre_px: tuple[float, float], spacing: Spacing
+    picture: NDArray, centre_px: tuple[float, float], spacing: Spacing, anchor_deg: float = 0.0
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """The index networks' input (128, 128) around the ventricle, equalised, and the matrix back to the picture."""
-    matrix = to_grid(centre_px, spacing, CROP_PX, CROP_MM)
+    """The index networks' input (128, 128) around the ventricle, equalised, and the matrix back to the picture.
+
+    It is turned by ``anchor_deg``, so that the network sees the anatomy as in the standard display.
+    """
+    matrix = to_grid(centre_px, spacing, CROP_PX, CROP_MM, anchor_deg)
     return equalised(sampled(picture, matrix, CROP_PX)), matrix
 
 

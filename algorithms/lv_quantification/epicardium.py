@@ -3,9 +3,9 @@
 Experts drew the epicardium of three patients only. For the others the outer border of the wall is found by dynamic
 programming in polar coordinates about the cavity: the wall is dark and even, what follows it (right ventricle, fat,
 lung) is not; neighbouring rays differ little. It is solved twice, cautiously and boldly; where the two disagree, as on
-some hypertrophied ventricles, there is no label at all. They agree on 21 of the 28 epicardia that were drawn, and come to
-the wall thickness of their sectors within 1.4 mm there (mean absolute error, bias -0.1 mm). It is a training label with
-a small weight, never a result.
+some hypertrophied ventricles, there is no label at all. They agree on 21 of the 28 epicardia that were drawn, and come
+to the wall thickness of their sectors within 1.4 mm there (mean absolute error, bias -0.1 mm). It is a training label
+with a small weight, never a result.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ whole patients allow (scikit-learn's StratifiedGroupKFold).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
+
+from dicom_node.errors import UsageError
 
 FOLDS = 5
 CLUSTERS = 5
@@ -31,13 +34,23 @@ def folds_of(descriptors: NDArray[np.float64], patients: Sequence[str], seed: in
     """(pictures,) the fold 0..4 in which each picture is held out; a patient's pictures share one fold.
 
     Histogram and indices weigh the same: each block is scaled to unit variance in all.
+
+    Raises:
+        UsageError: fewer than five patients, or fewer pictures than five clusters can be cut from.
     """
+    if len(set(patients)) < FOLDS or len(patients) < FOLDS * CLUSTERS:
+        raise UsageError(
+            f"cross-validation needs labelled pictures of >= {FOLDS} patients, >= {FOLDS * CLUSTERS} in all; found "
+            f"{len(patients)} of {len(set(patients))}"
+        )
     scaled = StandardScaler().fit_transform(descriptors)
     scaled[:, :HISTOGRAM_BINS] /= np.sqrt(HISTOGRAM_BINS)
     scaled[:, HISTOGRAM_BINS:] /= np.sqrt(descriptors.shape[1] - HISTOGRAM_BINS)
     cluster = KMeans(CLUSTERS, n_init=10, random_state=seed).fit_predict(scaled)
     fold = np.zeros(len(descriptors), dtype=np.int64)
-    split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(scaled, cluster, list(patients))
-    for number, (_, held_out) in enumerate(split):
-        fold[held_out] = number
+    split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a cluster of four: no fault
+        for number, (_, held_out) in enumerate(split.split(scaled, cluster, list(patients))):
+            fold[held_out] = number
     return fold

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from algorithms.lv_quantification.anatomy import Chamber, Heart, Ventricle
 from algorithms.lv_quantification.shapes import ANGLES, Outline, bump, ellipse, harmonics, irregular
@@ -116,7 +117,7 @@ def _thickness_pattern(rng: np.random.Generator, thick: bool) -> NDArray[np.floa
         pattern *= 1 - rng.uniform(0.3, 0.65) * bump(rng.uniform(0, 360), rng.uniform(40, 160))
     if thick and rng.random() < 0.5:
         pattern *= 1 + rng.uniform(0.2, 0.7) * bump(rng.normal(160, 25), rng.uniform(50, 130))
-    return pattern
+    return ndimage.gaussian_filter1d(pattern, 8.0, mode="wrap")
 
 
 def _blood(rng: np.random.Generator, endo: Outline, systole: float) -> Outline:
@@ -163,7 +164,8 @@ def _right(rng: np.random.Generator, level: Level, epi: Outline) -> tuple[Chambe
     crescent = irregular(ellipse(x, y, depth + 0.15 * radius, tall, around + rng.normal(0, 10)), rng, 0.06)
     bulge = crescent.radius_mm
     if level in (Level.OUTFLOW, Level.BASE) and rng.random() < 0.7:
-        bulge = bulge + u(0, 18) * bump(rng.normal(110, 12), u(30, 60))
+        tract = u(0, 18) * bump(rng.normal(110, 12), u(30, 60))
+        bulge = bulge + ndimage.gaussian_filter1d(tract, 8.0, mode="wrap")
     crescent = Outline(x, y, bulge.astype(np.float32))
     inside = []
     for _ in range(rng.poisson(4 if level == Level.APEX else 2)):

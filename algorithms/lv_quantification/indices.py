@@ -74,10 +74,11 @@ def radii_mm(
     rows, columns = np.nonzero(cavity)
     centre_row, centre_column = rows.mean(), columns.mean()
     where = np.nonzero(inside | cavity)
-    reach_mm = 2.0 * RAY_STEP_MM + max(
+    farthest_mm = max(
         np.hypot((where[0] - centre_row) * spacing.row_mm, (where[1] - centre_column) * spacing.column_mm)
     )
-    steps_mm = np.arange(0.0, reach_mm + RAY_STEP_MM, RAY_STEP_MM)
+    reach_mm = farthest_mm + float(np.hypot(spacing.row_mm, spacing.column_mm))  # a bilinear mask ends a pixel later
+    steps_mm = np.arange(0.0, reach_mm + 2.0 * RAY_STEP_MM, RAY_STEP_MM)
     angles = np.deg2rad(ray_angles_deg(anchor_deg))[:, None]
     x = (centre_column + np.cos(angles) * steps_mm / spacing.column_mm).astype(np.float32)
     y = (centre_row - np.sin(angles) * steps_mm / spacing.row_mm).astype(np.float32)

@@ -23,9 +23,9 @@ from algorithms.lv_quantification.canvas import (
 from algorithms.lv_quantification.contours import outline
 from algorithms.lv_quantification.groups import cycle_point
 from algorithms.lv_quantification.study import MeasuredSlice, Study
-from dicom_node.series import Volume
+from dicom_node.series import Spacing, Volume
 
-WIDEST_PAGE_PX = 960
+WIDEST_PAGE_PX = 800
 SMALLEST_TILE_PX, LARGEST_TILE_PX = 180, 480
 HEADER_PX, LABEL_PX = 30, 20
 ROOM_FACTOR = 2.2
@@ -54,7 +54,7 @@ class Montage:
         down = math.ceil(count / self._across)
         self._tile = int(np.clip(WIDEST_PAGE_PX // self._across, SMALLEST_TILE_PX, LARGEST_TILE_PX))
         self._view = _view_of(study)
-        self._windows = [_window(part.volume) for part in study.stack.slices]
+        self._windows = [_window(part.volume, self._view, study.stack.spacing) for part in study.stack.slices]
         width = max(self._across * self._tile, 420)
         self.shape = (study.stack.frame_count, HEADER_PX + down * (self._tile + LABEL_PX), width, 3)
         self.dtype = np.dtype(np.uint8)
@@ -126,7 +126,12 @@ def _shown(one: MeasuredSlice) -> NDArray[np.bool_]:
     return (one.cavity | one.myocardium).any(axis=0)
 
 
-def _window(volume: Volume) -> tuple[float, float]:
-    """Grey values shown black and white, the same for all frames of a slice."""
-    dark, bright = np.percentile(volume.pixels.read(0, 1), [DARK_PERCENTILE, BRIGHT_PERCENTILE])
+def _window(volume: Volume, view: _View, spacing: Spacing) -> tuple[float, float]:
+    """Grey values shown black and white, by what is shown of the first frame; the same for all frames of a slice."""
+    rows, columns = (
+        slice(max(0, round(middle - view.side_mm / step / 2)), round(middle + view.side_mm / step / 2))
+        for middle, step in ((view.y_px, spacing.row_mm), (view.x_px, spacing.column_mm))
+    )
+    shown = volume.pixels.read(0, 1)[0, rows, columns]
+    dark, bright = np.percentile(shown, [DARK_PERCENTILE, BRIGHT_PERCENTILE])
     return float(dark), float(max(bright, dark + 1e-6))

@@ -21,6 +21,7 @@ from algorithms.lv_quantification.indices import INDEX_NAMES
 DLA34_LEVELS = (1, 1, 1, 2, 2, 1)
 DLA34_HALF_CHANNELS = (8, 16, 32, 64, 128, 256)
 MASK_CHANNELS = 24
+FINDER_FEATURES = 8
 SMALLEST_GRID = 4
 """Rows and columns of the deepest level for the crop that the network is fed (128 / 32)."""
 
@@ -143,12 +144,13 @@ def finder() -> nn.Module:
     """(n, 1, 128, 128) whole field at 2.6 mm -> (n, 1, 128, 128) logits of the cavity (MONAI's residual U-Net)."""
     from monai.networks.nets import UNet
 
-    return UNet(
+    features = UNet(
         spatial_dims=2,
         in_channels=1,
-        out_channels=1,
+        out_channels=FINDER_FEATURES,  # its last stage narrows to this before a rectifier: one channel would be cut off
         channels=(16, 32, 48, 64, 96),
         strides=(2, 2, 2, 2),
         num_res_units=1,
         norm="batch",
     )
+    return nn.Sequential(features, nn.Conv2d(FINDER_FEATURES, 1, 1))

@@ -11,6 +11,7 @@ from numpy.polynomial import Chebyshev
 from numpy.typing import ArrayLike, NDArray
 
 DEGREE = 11
+EXAMPLE_FRAMES = 20  # of a cycle in the document
 LEAST_FRAMES = 5
 SYSTOLE, DIASTOLE = 0, 1
 
@@ -36,8 +37,9 @@ class Phases:
 def phases(areas: ArrayLike) -> Phases:
     """End-diastole, end-systole and the state of every frame.
 
-    The polynomial has degree 11, as the document says, or two less than there are frames, where these are fewer: with
-    as many coefficients as frames it would go through the noise. It is fitted as a Chebyshev series, which is the same
+    The polynomial has degree 11, as the document says, where that leaves two frames to spare; of fewer it has as many
+    coefficients per frame as in the document's example, 12 for 20: with more it would go through the noise and swing
+    between the frames. It is fitted as a Chebyshev series, which is the same
     polynomial without the bad conditioning of powers. Frames in (highest, lowest] are systole, those in (lowest,
     highest] diastole, going round.
 
@@ -55,7 +57,7 @@ def phases(areas: ArrayLike) -> Phases:
     if np.ptp(values) <= 1e-9 * max(1.0, float(np.abs(values).max())):
         raise ValueError("phases need areas that change over the cycle; all are the same")
     count = len(values)
-    degree = min(DEGREE, count - 2)
+    degree = DEGREE if count >= DEGREE + 2 else (DEGREE + 1) * count // EXAMPLE_FRAMES - 1
     frames = np.arange(count)
     curve = Chebyshev.fit(frames, values, degree, domain=[0, count - 1])(frames)
     highest, lowest = int(np.argmax(curve)), int(np.argmin(curve))

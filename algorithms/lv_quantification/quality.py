@@ -32,7 +32,7 @@ class Flag:
 def flags_of(study: Study, options: Options) -> tuple[Flag, ...]:
     """All doubts, slice by slice, then those about the stack."""
     found = [flag for one in study.slices for flag in _slice_flags(one, options)]
-    return (*found, *_open_ends(study))
+    return (*found, *_unseen(study), *_open_ends(study))
 
 
 def disagreement(one: MeasuredSlice) -> NDArray[np.float64]:
@@ -65,9 +65,13 @@ def _slice_flags(one: MeasuredSlice, options: Options) -> Iterator[Flag]:
             f"slice {one.index + 1}: the networks differ in cavity area by {100 * np.median(spread):.0f} % (median)",
             one.index,
         )
-    unseen = np.count_nonzero(~one.seen)
-    if unseen:
-        yield Flag("unseen", f"slice {one.index + 1}: no cavity is seen in {unseen} of its frames", one.index)
+
+
+def _unseen(study: Study) -> Iterator[Flag]:
+    """Frames without a cavity. At the ends of the ventricle they are its motion through the slice, and no flag."""
+    for one in study.slices[1:-1]:
+        if unseen := np.count_nonzero(~one.seen):
+            yield Flag("unseen", f"slice {one.index + 1}: no cavity is seen in {unseen} of its frames", one.index)
 
 
 def _open_ends(study: Study) -> Iterator[Flag]:

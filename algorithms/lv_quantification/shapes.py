@@ -45,7 +45,7 @@ class Outline:
     @cached_property
     def tables(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Over two turns: radius, its step to the next degree, cosine of the angle between ray and normal."""
-        radius = np.tile(self.radius_mm, 2)
+        radius = np.concatenate((self.radius_mm, self.radius_mm))
         step = np.empty_like(radius)
         np.subtract(radius[1:], radius[:-1], out=step[:-1])
         step[-1] = radius[0] - radius[-1]
@@ -178,11 +178,24 @@ def edge(depth_mm: NDArray[np.float32], width_mm: float) -> NDArray[np.float32]:
     return np.minimum(inside, np.float32(1), out=inside)
 
 
+@dataclass(frozen=True, eq=False)
+class Marbled:
+    """A signal that varies from place to place: ``signal`` times 1 + ``share`` times ``grain`` (rows, columns)."""
+
+    signal: float
+    share: float
+    grain: NDArray[np.float32]
+
+    def at(self, window: Window) -> NDArray[np.float32]:
+        """The signal in a part of the picture."""
+        return np.float32(self.signal) + np.float32(self.signal * self.share) * self.grain[window]
+
+
 def paint(
     canvas: NDArray[np.float32],
     grid: Grid,
     outline: Outline,
-    value: float | NDArray[np.float32],
+    value: float | Marbled,
     soft_mm: float = 0.0,
     ink: float = 0.0,
 ) -> None:
@@ -190,7 +203,7 @@ def paint(
 
     Args:
         canvas: (rows, columns) signal.
-        value: signal of the shape: one for all, or a (rows, columns) texture.
+        value: signal of the shape.
         soft_mm: width of the edge beyond one pixel (partial volume of an oblique wall).
         ink: 0..1, how dark the line is that fat and water leave between them (opposed phase).
     """
@@ -203,7 +216,7 @@ def paint(
     else:
         depth = grid.depth_mm(outline, window)
     inside = edge(depth, grid.pixel_mm + soft_mm)
-    part += inside * ((value if np.isscalar(value) else value[window]) - part)
+    part += inside * ((value.at(window) if isinstance(value, Marbled) else value) - part)
     if ink:
         width = np.float32(0.75 * grid.pixel_mm)
         part *= 1 - np.float32(ink) * np.exp(-((depth / width) ** 2))

@@ -117,9 +117,8 @@ def short_axis_stack(series: Series, least_cover: float = 0.8) -> Stack:
     best = max(stacks, key=lambda stack: (sum(not faults[id(volume)] for volume in stack), len(stack)))
     if told := _told(best, faults):
         raise UnsuitableSeries(f"the short-axis stack of {len(best)} slice(s) cannot be measured: {told}")
-    others = [_named(stack) for stack in stacks if stack is not best]
-    notes = [f"not measured: another short-axis acquisition, {other}" for other in others]
-    return _stack(best, beat_s, (*notes, *(f"not measured: {text}" for text in left_out)))
+    others = [_named(stack, _told(stack, faults)) for stack in stacks if stack is not best]
+    return _stack(best, beat_s, tuple(f"not measured: {text}" for text in (*others, *left_out)))
 
 
 def _short_axis_runs(series: Series) -> tuple[list[_Run], list[str]]:
@@ -130,12 +129,12 @@ def _short_axis_runs(series: Series) -> tuple[list[_Run], list[str]]:
         first = volumes[0]
         if first.modality != "MR":
             reasons[f"images of modality {first.modality or '(none)'}, not MR"] += len(volumes)
-        elif first.series_uid not in cine_series:
-            reasons[f"MR of fewer than {LEAST_FRAMES} frames at a place: no cine of the heart"] += len(volumes)
         elif (plane := first.frames[0].plane) is None:
             reasons["MR without ImagePositionPatient and ImageOrientationPatient: its plane is not known"] += len(
                 volumes
             )
+        elif first.series_uid not in cine_series:
+            reasons[f"MR of fewer than {LEAST_FRAMES} frames at a place: no cine of the heart"] += len(volumes)
         elif (tilt := tilt_deg(plane)) > LARGEST_TILT_DEG:
             reasons[
                 f"MR in a plane {tilt:.0f} degrees off the short axis (long axis, or no heart); at most "
@@ -204,9 +203,12 @@ def _told(volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
     return "; ".join(told[:TOLD_FAULTS]) + more
 
 
-def _named(volumes: Sequence[Volume]) -> str:
-    uids = dict.fromkeys(volume.series_uid for volume in volumes)
-    return f"{len(volumes)} slice(s) of {len(volumes[0].frames)} frames in series {', '.join(uids)}"
+def _named(volumes: Sequence[Volume], faults: str) -> str:
+    uids = ", ".join(dict.fromkeys(volume.series_uid for volume in volumes))
+    named = (
+        f"another short-axis acquisition, {len(volumes)} slice(s) of {len(volumes[0].frames)} frames in series {uids}"
+    )
+    return f"{named} ({faults})" if faults else named
 
 
 def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ...]) -> Stack:

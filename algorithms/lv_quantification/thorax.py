@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from algorithms.lv_quantification.artefacts import smooth_noise
 from algorithms.lv_quantification.contrast import Contrast
-from algorithms.lv_quantification.shapes import ANGLES, Grid, Outline, edge, ellipse, harmonics, irregular, paint
+from algorithms.lv_quantification.shapes import (
+    ANGLES,
+    Grid,
+    Marbled,
+    Outline,
+    edge,
+    ellipse,
+    harmonics,
+    irregular,
+    paint,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +245,7 @@ def chest_wall(grid: Grid, thorax: Thorax, contrast: Contrast) -> ChestWall:
 def _paint_organ(
     canvas: NDArray[np.float32], grid: Grid, organ: Organ, contrast: Contrast, grain: NDArray[np.float32]
 ) -> None:
-    value = organ.signal if not organ.marbled else np.float32(organ.signal) * (1 + np.float32(organ.marbled) * grain)
+    value = Marbled(organ.signal, organ.marbled, grain) if organ.marbled else organ.signal
     paint(canvas, grid, organ.outline, value, ink=0.6 * contrast.ink)
     if organ.inner is not None:
         core = Outline(organ.outline.x_mm, organ.outline.y_mm, organ.outline.radius_mm * np.float32(0.5))

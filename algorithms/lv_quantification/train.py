@@ -9,104 +9,49 @@ it, so ``evaluate`` can judge every patient by networks that have not met it; th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.lv_quantification.augment import Teaching, crop_sample, field_sample
-from algorithms.lv_quantification.crop import crop
-from algorithms.lv_quantification.epicardium import estimated_inside
-from algorithms.lv_quantification.folds import FOLDS, descriptor, folds_of
-from algorithms.lv_quantification.indices import INDEX_NAMES, indices_of
+from algorithms.lv_quantification.augment import crop_sample, field_sample
+from algorithms.lv_quantification.crop import CROP_PX, FIELD_PX
+from algorithms.lv_quantification.evaluate import evaluate
+from algorithms.lv_quantification.folds import FOLDS
+from algorithms.lv_quantification.lessons import (
+    ESTIMATED_TRUST,
+    SIMULATED_PICTURES,
+    SIMULATED_SHARE,
+    SIMULATED_TRUST,
+    Fold,
+    epoch_of,
+    fold_numbers,
+    simulated_teachings,
+    teachings,
+)
+from algorithms.lv_quantification.model_card import VERSION, card, entries
 from algorithms.lv_quantification.network import DeepLayerAggregation, finder
-from algorithms.lv_quantification.phantom import random_picture
 from algorithms.lv_quantification.training_data import Labelled, read_labelled
+from algorithms.training.card import write_card
+from algorithms.training.export import export
 from algorithms.training.loop import Schedule, choose_device, fit
+from algorithms.training.manifest import write_manifest
 from algorithms.training.run import RunFolder
-from dicom_node.algorithm import Workbench
-from dicom_node.series import Spacing
+from dicom_node.algorithm import EvaluationReport, Workbench
+from dicom_node.models import ModelFolder
 
-FINDER_SCHEDULE = Schedule(epochs=30, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
-DLA_SCHEDULE = Schedule(epochs=44, batch_size=16, learning_rate=1.5e-3, weight_decay=2e-3, warm_up_epochs=2)
-
-SIMULATED_PICTURES = 900
-SIMULATED_SHARE = 0.3
-"""Of the pictures of an epoch; the rest are real, each once."""
-ESTIMATED_TRUST = 0.5
-SIMULATED_TRUST = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """What one fold's networks learn from."""
-
-    number: int
-    real: tuple[Teaching, ...]
-    simulated: tuple[Teaching, ...]
-
-
-def teachings(pictures: Sequence[Labelled]) -> list[Teaching]:
-    """Pictures of experts as lessons; missing epicardia are estimated."""
-    return [_teaching(picture) for picture in pictures]
-
-
-def _teaching(picture: Labelled) -> Teaching:
-    inside, trust = picture.inside, 1.0
-    if inside is None:
-        inside, trust = estimated_inside(picture.image, picture.cavity, picture.spacing), ESTIMATED_TRUST
-    if inside is None:
-        inside, trust = picture.cavity, 0.0
-    return Teaching(picture.image, picture.cavity, inside, picture.spacing, trust, _centre(picture.cavity))
-
-
-def simulated_teachings(count: int, seed: int) -> list[Teaching]:
-    """Pictures of the simulator as lessons."""
-    rng = np.random.default_rng([seed, 7])
-    found = []
-    for _ in range(count):
-        made = random_picture(rng)
-        spacing = Spacing(made.spacing_mm, made.spacing_mm)
-        inside = made.cavity | made.myocardium
-        image = np.asarray(made.image, np.float32)
-        found.append(Teaching(image, made.cavity, inside, spacing, SIMULATED_TRUST, _centre(made.cavity)))
-    return found
-
-
-def _centre(cavity: NDArray[np.bool_]) -> tuple[float, float]:
-    rows, columns = np.nonzero(cavity) if cavity.any() else np.nonzero(np.ones_like(cavity))
-    return float(columns.mean()), float(rows.mean())
-
-
-def fold_numbers(pictures: Sequence[Labelled], lessons: Sequence[Teaching], seed: int) -> NDArray[np.int64]:
-    """(pictures,) the fold in which each is held out."""
-    rows = []
-    for picture, lesson in zip(pictures, lessons, strict=True):
-        seen, _ = crop(picture.image, lesson.centre_px, picture.spacing)
-        indices = indices_of(lesson.cavity, lesson.inside & ~lesson.cavity, picture.spacing)
-        rows.append(descriptor(seen, indices))
-    return folds_of(np.array(rows), [picture.patient for picture in pictures], seed)
-
-
-def _epoch(fold: Fold, batch_size: int, rng: np.random.Generator) -> Iterator[list[Teaching]]:
-    """Every real picture once, simulated ones drawn anew, shuffled into batches."""
-    wanted = round(len(fold.real) * SIMULATED_SHARE / (1.0 - SIMULATED_SHARE))
-    drawn = rng.choice(len(fold.simulated), min(wanted, len(fold.simulated)), replace=False)
-    lessons = [*fold.real, *(fold.simulated[index] for index in drawn)]
-    order = rng.permutation(len(lessons))
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        yield [lessons[index] for index in order[start : start + batch_size]]
+FINDER_SCHEDULE = Schedule(epochs=24, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
+DLA_SCHEDULE = Schedule(epochs=26, batch_size=16, learning_rate=1.5e-3, weight_decay=2e-3, warm_up_epochs=2)
 
 
 def finder_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor]]]:
     """Whole fields and the share of cavity in their pixels, each (n, 1, 128, 128)."""
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        for lessons in _epoch(fold, FINDER_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(fold, FINDER_SCHEDULE.batch_size, rng):
             seen, shares = zip(*(field_sample(lesson, rng) for lesson in lessons), strict=True)
             yield torch.from_numpy(np.stack(seen))[:, None], torch.from_numpy(np.stack(shares))[:, None]
 
@@ -120,7 +65,7 @@ def dla_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Te
     with_ventricle = Fold(fold.number, real, simulated)
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        for lessons in _epoch(with_ventricle, DLA_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(with_ventricle, DLA_SCHEDULE.batch_size, rng):
             samples = [crop_sample(lesson, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.picture for sample in samples]))[:, None],
@@ -153,7 +98,9 @@ def dla_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -
         reduction="none",
         beta=0.25,
     )
-    weight = torch.cat([believed[:, :1], believed[:, 1:], believed[:, :1].expand(-1, 3), believed[:, 1:].expand(-1, 6)], 1)
+    weight = torch.cat(
+        [believed[:, :1], believed[:, 1:], believed[:, :1].expand(-1, 3), believed[:, 1:].expand(-1, 6)], 1
+    )
     weight = weight * torch.isfinite(indices)
     return ((4.0 * entropy + dice) * believed).mean() + (error * weight).sum() / weight.sum().clamp(min=1.0)
 
@@ -187,3 +134,72 @@ def train_dla(fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn
     torch.manual_seed(seed + fold.number)
     part = f"dla_{fold.number + 1}"
     return fit(part, new_dla(fold), dla_batches(fold), dla_loss, DLA_SCHEDULE, run, device, seed)
+
+
+def train(data: Path, out: Path, bench: Workbench) -> None:
+    """Trains the ten networks, writes them into ``out`` with manifest and card, and judges them by cross-validation.
+
+    Raises:
+        UsageError: ``data`` holds no labelled pictures, or ``out`` holds a run with other settings.
+    """
+    pictures = read_labelled(data, bench.load)
+    lessons = teachings(pictures)
+    held_out = fold_numbers(pictures, lessons, bench.seed)
+    simulated = tuple(simulated_teachings(SIMULATED_PICTURES, bench.seed))
+    run = RunFolder(out, _settings(pictures, bench.seed))
+    device = choose_device(bench.device)
+    for number in range(FOLDS):
+        bench.progress(number / FOLDS, f"fold {number + 1} of {FOLDS}")
+        seen = tuple(lesson for lesson, fold in zip(lessons, held_out, strict=True) if fold != number)
+        fold = Fold(number, seen, simulated)
+        _export_finder(train_finder(fold, run, device, bench.seed), out / f"finder_{number + 1}.onnx")
+        _export_dla(train_dla(fold, run, device, bench.seed), out / f"dla_{number + 1}.onnx")
+    publish(pictures, held_out.tolist(), data, out, bench)
+
+
+def publish(
+    pictures: Sequence[Labelled], held_out: Sequence[int], data: Path, out: Path, bench: Workbench
+) -> EvaluationReport:
+    """Manifest and card of the ten files in ``out``, with the figures of their cross-validation."""
+    patients = [
+        sorted({picture.patient for picture, fold in zip(pictures, held_out, strict=True) if fold == number})
+        for number in range(FOLDS)
+    ]
+    write_manifest(out, entries(patients, {}))
+    report = evaluate(data, replace(bench, models=ModelFolder(out)))
+    write_manifest(out, entries(patients, report.values))
+    write_card(out / "model_card.md", card(pictures, report))
+    return report
+
+
+def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
+    return {
+        "version": VERSION,
+        "seed": seed,
+        "finder": asdict(FINDER_SCHEDULE),
+        "dla": asdict(DLA_SCHEDULE),
+        "simulated": {"pictures": SIMULATED_PICTURES, "share": SIMULATED_SHARE, "trust": SIMULATED_TRUST},
+        "estimated_trust": ESTIMATED_TRUST,
+        "pictures": len(pictures),
+        "patients": sorted({picture.patient for picture in pictures}),
+        "cavity_px": int(sum(np.count_nonzero(picture.cavity) for picture in pictures)),
+    }
+
+
+def _export_finder(network: nn.Module, file: Path) -> None:
+    export(_Finder(network), {"field": torch.rand(2, 1, FIELD_PX, FIELD_PX) * 2 - 1}, ["cavity"], file)
+
+
+def _export_dla(network: nn.Module, file: Path) -> None:
+    export(network, {"crop": torch.rand(2, 1, CROP_PX, CROP_PX) * 2 - 1}, ["indices", "masks"], file)
+
+
+class _Finder(nn.Module):
+    """Gives the finder's input the name by which the node feeds it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, field: Tensor) -> Tensor:
+        return self.network(field)

@@ -13,7 +13,7 @@ pictures that DICOM files bring are not read a second time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,20 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Contours:
+    """What the expert drew on one picture: (n, 2) points (x, y) in pixels."""
+
+    endocardium: NDArray[np.float64]
+    epicardium: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
-    """One patient's cine with its contours: ``contours[(slice, frame)]`` = (endocardium, epicardium or None), (n, 2)."""
+    """One patient's cine with its contours, by SOP Instance UID."""
 
     patient: str
     series: Series
-    contours: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+    contours: dict[str, Contours]
 
 
 def patient_key(name: str) -> str:
@@ -60,14 +68,25 @@ def patient_key(name: str) -> str:
 
 
 def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[Study]:
-    """Every PATIENT with ``dicom`` and ``contours`` below ``data``. Raises UsageError where a contour has no picture."""
+    """Every PATIENT with ``dicom`` and ``contours`` below ``data``.
+
+    Raises:
+        UsageError: a contour has no picture, or is no contour; a folder is empty.
+    """
     studies = []
     for folder in sorted(path.parent for path in data.rglob("contours") if path.is_dir()):
         if not (folder / "dicom").is_dir():
             raise UsageError(f"{folder.name} has contours but no folder dicom beside them")
         files = {int(path.stem): path for path in (folder / "dicom").glob("*.dcm") if path.stem.isdigit()}
+        if not files:
+            raise UsageError(f"{folder.name}: there are contours, but no picture dicom/NUMBER.dcm")
         series = load([files[number] for number in sorted(files)])
-        studies.append(Study(patient_key(folder.name), series, _contours(folder, files, series, load)))
+        contours = _contours(folder, files, load)
+        if lost := set(contours) - set(series.instance_uids):
+            raise UsageError(
+                f"{folder.name}: {len(lost)} picture(s) with a contour are not in the series of the others"
+            )
+        studies.append(Study(patient_key(folder.name), series, contours))
     return studies
 
 
@@ -81,13 +100,7 @@ def read_labelled(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[
         UsageError: nothing of these layouts is there, or a file is not what its name says.
     """
     pictures = [picture for study in read_studies(data, load) for picture in _pictures(study)]
-    known = {picture.patient for picture in pictures}
-    for folder in sorted(path for path in data.rglob("images") if (path.parent / "endocardium").is_dir()):
-        for path in sorted(folder.glob("*.png")):
-            named = PICTURE.search(path.name)
-            mask = path.parent.parent / "endocardium" / path.name
-            if named and mask.exists() and patient_key(named["patient"]) not in known:
-                pictures.append(_from_png(path, mask, patient_key(named["patient"]), int(named["number"])))
+    pictures += read_pictures(data, {picture.patient for picture in pictures})
     if not pictures:
         raise UsageError(
             f"no labelled short-axis picture in {data}: PATIENT/dicom with PATIENT/contours, or images with "
@@ -96,26 +109,56 @@ def read_labelled(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[
     return pictures
 
 
-def _contours(
-    folder: Path, files: dict[int, Path], series: Series, load: Callable[[Sequence[Path]], Series]
-) -> dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
-    where = {
-        frame.ref.sop_instance_uid: (index, position)
-        for index, volume in enumerate(series.volumes)
-        for position, frame in enumerate(volume.frames)
-    }
+def read_pictures(data: Path, known: Collection[str] = ()) -> list[Labelled]:
+    """The pictures without a header, but not those of ``known`` patients."""
+    pictures: list[Labelled] = []
+    sizes: dict[str, tuple[int, ...]] = {}
+    for folder in sorted(path for path in data.rglob("images") if (path.parent / "endocardium").is_dir()):
+        for path in sorted(folder.glob("*.png")):
+            named = PICTURE.search(path.name)
+            mask = folder.parent / "endocardium" / path.name
+            if named and mask.exists() and patient_key(named["patient"]) not in known:
+                picture = _from_png(path, mask, patient_key(named["patient"]), int(named["number"]))
+                size = sizes.setdefault(picture.patient, picture.image.shape)
+                if picture.image.shape != size:
+                    raise UsageError(f"{path.name} is {picture.image.shape}, others of this patient are {size}")
+                pictures.append(picture)
+    return pictures
+
+
+def masks_of(contours: Contours, rows: int, columns: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """(rows, columns) cavity, and all inside the epicardium where it was drawn.
+
+    Raises:
+        UsageError: there is no pixel inside the endocardium, as where it was drawn on a picture of another size.
+    """
+    cavity = mask_of(contours.endocardium, rows, columns)
+    if not cavity.any():
+        low, high = contours.endocardium.min(axis=0).round(1), contours.endocardium.max(axis=0).round(1)
+        raise UsageError(
+            f"a contour from {low.tolist()} to {high.tolist()} has no pixel of a picture of {columns} x {rows} in it; "
+            'contours are "x y" in pixels of the picture that their name tells'
+        )
+    if contours.epicardium is None:
+        return cavity, None
+    return cavity, mask_of(contours.epicardium, rows, columns) | cavity
+
+
+def _contours(folder: Path, files: dict[int, Path], load: Callable[[Sequence[Path]], Series]) -> dict[str, Contours]:
     drawn: dict[int, dict[str, NDArray[np.float64]]] = {}
     for path in sorted((folder / "contours").glob("*.txt")):
         named = CONTOUR.search(path.name)
         if named:
             drawn.setdefault(int(named[1]), {})[named[2]] = _read_polygon(path)
     found = {}
+    if not drawn:
+        raise UsageError(f"{folder.name}: no contours/IM-0001-NNNN-icontour-manual.txt; without one nothing is known")
     for number, lines in drawn.items():
         if number not in files:
             raise UsageError(f"{folder.name}: a contour is drawn on file {number}, but dicom/{number}.dcm is missing")
         if "i" in lines:
-            place = where[load([files[number]]).frames[0].ref.sop_instance_uid]
-            found[place] = (lines["i"], lines.get("o"))
+            uid = load([files[number]]).frames[0].ref.sop_instance_uid
+            found[uid] = Contours(lines["i"], lines.get("o"))
     return found
 
 
@@ -132,15 +175,15 @@ def _read_polygon(path: Path) -> NDArray[np.float64]:
 def _pictures(study: Study) -> list[Labelled]:
     found = []
     for index, volume in enumerate(study.series.volumes):
-        drawn = {frame: lines for (at, frame), lines in study.contours.items() if at == index}
-        for frame, (inner, outer) in sorted(drawn.items()):
-            cavity = mask_of(inner, volume.rows, volume.columns)
-            inside = None if outer is None else mask_of(outer, volume.rows, volume.columns) | cavity
-            found.append(_picture(study, index, volume, frame, cavity, inside))
+        uids = [frame.ref.sop_instance_uid for frame in volume.frames]
+        drawn = [position for position, uid in enumerate(uids) if uid in study.contours]
+        for position in drawn:
+            cavity, inside = masks_of(study.contours[uids[position]], volume.rows, volume.columns)
+            found.append(_picture(study, index, volume, position, cavity, inside))
         if not drawn:
             empty = np.zeros((volume.rows, volume.columns), bool)
-            for frame in range(0, len(volume.frames), max(1, len(volume.frames) // 4)):
-                found.append(_picture(study, index, volume, frame, empty, empty))
+            for position in np.unique(np.linspace(0, len(volume.frames), 4, endpoint=False).astype(int)).tolist():
+                found.append(_picture(study, index, volume, position, empty, empty))
     return found
 
 
@@ -153,10 +196,17 @@ def _picture(
     return Labelled(study.patient, index * 1000 + frame, image, cavity, inside, volume.spacing, physical=True)
 
 
+def _grey(path: Path) -> NDArray[np.float32]:
+    try:
+        with Image.open(path) as picture:
+            deep = picture.mode.startswith(("I", "F"))  # 16 bits and more: Pillow would cut them off at 255
+            return np.asarray(picture if deep else picture.convert("L"), np.float32)
+    except OSError as error:
+        raise UsageError(f"{path.parent.name}/{path.name} is no picture that can be read: {error}") from error
+
+
 def _from_png(path: Path, mask: Path, patient: str, number: int) -> Labelled:
-    with Image.open(path) as picture, Image.open(mask) as drawn:
-        image = np.asarray(picture.convert("L"), np.float32)
-        cavity = np.asarray(drawn.convert("L")) > 127
+    image, cavity = _grey(path), _grey(mask) > 127
     if image.shape != cavity.shape:
         raise UsageError(f"{path.name}: the picture is {image.shape}, its mask {cavity.shape}")
     spacing = Spacing(ASSUMED_MM * 256 / image.shape[0], ASSUMED_MM * 256 / image.shape[0])

@@ -32,7 +32,7 @@ Batch: TypeAlias = Tensor | Sequence[Any] | Mapping[str, Any]
 """Tensors on the CPU, alone or in tuples and dicts; what is no tensor passes through as it is."""
 
 CLIP_NORM = 1.0
-SHOW_EVERY = 10  # steps; reading the loss makes a GPU wait
+SHOW_EVERY_S = 0.5  # reading the loss makes a GPU wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _one_epoch(state: _State, batches: Iterator[Batch], loss, device: torch.devi
     """One pass over the batches; their mean loss."""
     network = state.network.train()
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    total, steps = torch.zeros((), device=device), 0
+    total, steps, shown = torch.zeros((), device=device), 0, time.monotonic()
     for batch in batches:
         state.optimiser.zero_grad(set_to_none=True)
         value = loss(network, _on(device, batch))
@@ -176,7 +176,8 @@ def _one_epoch(state: _State, batches: Iterator[Batch], loss, device: torch.devi
         state.average.update()
         total += value.detach()
         steps += 1
-        if steps % SHOW_EVERY == 0 and not bar.disable:
+        if not bar.disable and time.monotonic() - shown > SHOW_EVERY_S:
+            shown = time.monotonic()
             bar.set_postfix_str(f"loss {float(total) / steps:.4g}, batch {steps}")
     if not steps:
         raise UsageError("an epoch without a batch: there is no training data")

@@ -85,11 +85,14 @@ def refuse_differences(there: Mapping[str, Any], asked: Mapping[str, Any], where
 def write_atomically(path: Path, content: bytes) -> None:
     """The whole file or none of it, on disk when this returns."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> dict[str, Any]:

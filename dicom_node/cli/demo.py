@@ -10,6 +10,8 @@ from dicom_node.cli.logs import configure_logging
 from dicom_node.cli.tables import show_table
 from dicom_node.errors import DicomNodeError
 
+FILES_SHOWN = 3
+
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("demo_output"), show_default=True)
@@ -21,7 +23,7 @@ def demo(out: Path, samples: Path | None, verbose: bool) -> None:
 
     configure_logging(level="INFO" if verbose else "WARNING")
     report = run_demo(out, samples or find_samples(), click.echo)
-    rows = [("\n".join(o.files), o.complete_because, o.decision, "\n".join(o.objects)) for o in report.outcomes]
+    rows = [(_shortly(o.files), o.complete_because, o.decision, "\n".join(o.objects)) for o in report.outcomes]
     columns = ("sent", "complete because", "decision", "objects at the archive")
     wrap = ("complete because", "decision")
     show_table("what came of each series", columns, rows, "no series was sent", wrap)
@@ -33,3 +35,9 @@ def demo(out: Path, samples: Path | None, verbose: bool) -> None:
         click.echo(f"picture: {picture}")
     if report.problems:
         raise DicomNodeError("the demo did not end well:\n" + "\n".join(report.problems))
+
+
+def _shortly(files: tuple[str, ...]) -> str:
+    """The first few names: a cine is many files."""
+    more = len(files) - FILES_SHOWN
+    return "\n".join((*files[:FILES_SHOWN], *([f"and {more} more"] if more > 0 else [])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,12 +60,15 @@ def train(algorithm: str, data: Path, out: Path, seed: int, device: Device) -> N
         try:
             trainer(data, out, bench)
         except KeyboardInterrupt:
-            again = f"dicom-node train {algorithm} --data {data} --out {out} --seed {seed} --device {device}"
+            words = ("train", algorithm, "--data", data, "--out", out, "--seed", seed, "--device", device)
+            again = shlex.join(["dicom-node", *map(str, words)])
             click.echo(f"\nstopped; every epoch that was over is kept. To go on, call again:\n  {again}", err=True)
             raise
     made = sorted(path.name for path in out.iterdir() if path.is_file())
     click.echo(f"{algorithm} is trained; in {out}: {', '.join(made) or 'no files'}")
-    click.echo(f"To judge it: dicom-node evaluate {algorithm} --data FOLDER --models {out}")
+    click.echo(
+        f"To judge it: {shlex.join(['dicom-node', 'evaluate', algorithm, '--data', 'FOLDER', '--models', str(out)])}"
+    )
 
 
 @click.command()

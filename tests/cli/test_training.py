@@ -66,8 +66,9 @@ def train(data, out, bench):
     export(network, {"x": torch.randn(4, 1)}, ["y"], out / "line.onnx")
     entry = Entry("line", "1", "line.onnx", "x (n, 1)", "CC0", "noise", {"rmse": 0.1}, more={"folds": {"P1": 3}})
     write_manifest(out, [entry])
-    write_card(out / "card.md", Card("Line", "1", "A test.", "x", "y", [TrainingData("noise", "CC0", "all", "all")],
-               "4 epochs", "none", [Figure("rmse", 0.1, "1", "noise")], ["A line."]))
+    noise = [TrainingData("noise", "CC0", "all", "all")]
+    write_card(out / "model_card.md", Card("Line", "1", "A test.", "x", "y", noise, "4 epochs",
+               "none", [Figure("rmse", 0.1, "1", "noise")], ["A line."]))
 """
 
 EVALUATE = """
@@ -136,7 +137,7 @@ def test_train_is_stopped_goes_on_and_its_model_is_judged(call, line, tmp_path):
     assert "going on with the run in" in done.err
     assert "line: going on after epoch 1 of 4" in done.err
     assert "reading numbers" in done.err
-    assert "card.md, line.onnx, model.toml" in done.out
+    assert "line.onnx, model.toml, model_card.md" in done.out
     assert read_manifest(tmp_path / "out" / "model.toml")["line"].card["figures"] == {"rmse": 0.1}
 
     judged = ["evaluate", "line", "--data", line, "--models", tmp_path / "out", "--seed", 5]

@@ -28,7 +28,7 @@ TO_RIGHT_OF_SCREEN = np.array([1.0, 1.0, 0.0]) / math.sqrt(2.0)
 DOWN = np.cross(NORMAL, TO_RIGHT_OF_SCREEN)
 
 
-def plane_at(towards_apex_mm: float, turned_deg: float = 0.0, mirrored: bool = False, normal=NORMAL) -> Plane:
+def _plane_at(towards_apex_mm: float, turned_deg: float = 0.0, mirrored: bool = False, normal=NORMAL) -> Plane:
     """A plane whose picture is turned counter-clockwise by ``turned_deg``, so much nearer to the apex."""
     row = np.array(TO_RIGHT_OF_SCREEN) if normal is NORMAL else _any_across(normal)
     column = np.cross(normal, row)
@@ -44,12 +44,24 @@ def _any_across(normal):
     return other / np.linalg.norm(other)
 
 
-def contraction(frames: int = FRAMES) -> np.ndarray:
+def _contraction(frames: int = FRAMES) -> np.ndarray:
     """(frames,) 0 at frame ED, 1 at frame ES: down quickly, up slowly; smooth all the way round."""
     down = (ES - ED) % FRAMES
     since = (np.arange(frames) * FRAMES / frames - ED) % FRAMES
     part = np.where(since <= down, since / down, 1 + (since - down) / (FRAMES - down)) / 2  # 0 .. 1 round the cycle
     return (1 - np.cos(2 * np.pi * part)) / 2
+
+
+@pytest.fixture(scope="session")
+def plane_at() -> Callable[..., Plane]:
+    """A function: see _plane_at."""
+    return _plane_at
+
+
+@pytest.fixture(scope="session")
+def contraction() -> Callable[..., np.ndarray]:
+    """A function: see _contraction."""
+    return _contraction
 
 
 @pytest.fixture
@@ -58,7 +70,7 @@ def cine() -> Callable[..., Volume]:
 
     def make(position_mm: float = 0.0, frames: int = FRAMES, index: int = 0, **changed) -> Volume:
         series_uid = changed.pop("series_uid", "1.2")
-        plane = changed.pop("plane", plane_at(position_mm))
+        plane = changed.pop("plane", _plane_at(position_mm))
         enhanced = changed.pop("enhanced", False)
         uid = f"{series_uid}.{round(1000 + position_mm)}"
         step_s = 0.8 / FRAMES * (FRAMES / frames)
@@ -134,7 +146,7 @@ class Rings:
         frames, rows, columns = picture.shape
         y, x = np.mgrid[:rows, :columns]
         away_mm = np.hypot((x - self.centre_px[0]) * spacing.column_mm, (y - self.centre_px[1]) * spacing.row_mm)
-        inner = radius_mm * (1 - 0.3 * contraction(frames))
+        inner = radius_mm * (1 - 0.3 * _contraction(frames))
         muscle = (radius_mm + self.wall_mm) ** 2 - radius_mm**2 if radius_mm else 0.0
         outer = np.sqrt(inner**2 + muscle)
         cavity = away_mm[None] < inner[:, None, None]
@@ -145,3 +157,15 @@ class Rings:
             found, "" if found else "no ventricle in sight", 0.9 if found else 0.1, self.centre_px if found else None,
             cavity, myocardium, measured * self.factor, np.abs(measured) * 0.02, measured,
         )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def rings() -> type[Rings]:
+    """The class Rings."""
+    return Rings
+
+
+@pytest.fixture(scope="session")
+def ring_estimate() -> type[RingEstimate]:
+    """The class RingEstimate."""
+    return RingEstimate

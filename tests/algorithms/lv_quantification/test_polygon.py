@@ -1,0 +1,49 @@
+"""Drawn contours as masks: pixel centres at whole numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from algorithms.lv_quantification.polygon import mask_of
+
+
+def test_a_rectangle_holds_the_centres_within_it():
+    """From 2.4 to 6.6 across lie columns 3 ... 6, from 0.9 to 3.1 down rows 1 ... 3."""
+    mask = mask_of(np.array([[2.4, 0.9], [6.6, 0.9], [6.6, 3.1], [2.4, 3.1]]), 6, 9)
+    truth = np.zeros((6, 9), bool)
+    truth[1:4, 3:7] = True
+    assert (mask == truth).all()
+
+
+@pytest.mark.parametrize("centre", [(30.0, 22.0), (30.49, 22.51), (31.25, 20.75)])
+def test_a_disc_keeps_area_and_place(centre):
+    around = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    mask = mask_of(np.stack([centre[0] + 15.3 * np.cos(around), centre[1] + 15.3 * np.sin(around)], axis=1), 48, 64)
+    y, x = np.mgrid[:48, :64]
+    away = np.hypot(x - centre[0], y - centre[1])
+    assert (mask == (away < 15.3))[np.abs(away - 15.3) > 0.1].all()
+    assert np.argwhere(mask).mean(axis=0)[::-1] == pytest.approx(centre, abs=0.1)
+
+
+def test_it_agrees_with_the_crossing_rule():
+    """Point in polygon by counting crossings, for a star that no library draws."""
+    rng = np.random.default_rng(4)
+    around = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    radius = rng.uniform(6.0, 18.0, 40)
+    star = np.stack([20.3 + radius * np.cos(around), 19.6 + radius * np.sin(around)], axis=1)
+    mask = mask_of(star, 40, 42)
+    y, x = np.mgrid[:40, :42]
+    inside, nearest = np.zeros((40, 42), bool), np.full((40, 42), np.inf)
+    for (ax, ay), (bx, by) in zip(star, np.roll(star, -1, axis=0), strict=True):
+        crosses = ((ay > y) != (by > y)) & (x < ax + (y - ay) / (by - ay) * (bx - ax))
+        inside ^= crosses
+        along = np.clip(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2), 0, 1)
+        nearest = np.minimum(nearest, np.hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay)))
+    assert (mask == inside)[nearest > 0.1].all()
+
+
+def test_what_lies_beyond_the_picture_is_cut_off():
+    mask = mask_of(np.array([[-5.0, -5.0], [2.2, -5.0], [2.2, 30.0], [-5.0, 30.0]]), 8, 10)
+    assert mask[:, :3].all()
+    assert not mask[:, 3:].any()

@@ -1,0 +1,194 @@
+"""Which slices are measured, in what order, and every refusal with what it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from algorithms.lv_quantification.stack import short_axis_stack
+from dicom_node.errors import UnsuitableSeries
+from dicom_node.series import ArrayPixels, Series, Timing
+
+
+def refused(series: Series, *words: str) -> None:
+    with pytest.raises(UnsuitableSeries) as caught:
+        short_axis_stack(series)
+    for word in ("needs", *words):
+        assert word in str(caught.value), f"{word!r} is not in: {caught.value}"
+
+
+def changed(series: Series, index: int, **values) -> Series:
+    volumes = list(series.volumes)
+    volumes[index] = replace(volumes[index], **values)
+    return replace(series, volumes=tuple(volumes))
+
+
+def test_slices_run_from_base_to_apex_whatever_their_order(stack_of):
+    series = stack_of(6)
+    stack = short_axis_stack(series)
+    assert [part.position_mm for part in stack.slices] == pytest.approx([0, 10, 20, 30, 40, 50])
+    assert stack.slices[0].volume is series.volumes[-1]
+    assert stack.spacing_between_mm == pytest.approx(10)
+    assert (stack.thickness_mm, stack.rr_ms, stack.frame_count) == (8.0, 800.0, 20)
+    assert stack.slices[0].times_ms[:3] == pytest.approx((0, 40, 80))
+    assert stack.anchor_deg == pytest.approx(0, abs=5)
+    assert stack.notes == ()
+    turned_round = replace(series, volumes=series.volumes[::-1])
+    turned_round = replace(
+        turned_round, volumes=tuple(replace(v, slice_index=i) for i, v in enumerate(turned_round.volumes))
+    )
+    assert [part.position_mm for part in short_axis_stack(turned_round).slices] == [
+        part.position_mm for part in stack.slices
+    ]
+
+
+def test_a_lone_slice_is_a_stack(cine):
+    stack = short_axis_stack(Series("1", (cine(enhanced=True),)))
+    assert len(stack.slices) == 1
+    assert stack.spacing_between_mm is None
+
+
+def test_one_series_for_each_slice_comes_together(cine):
+    volumes = tuple(cine(place, series_uid=f"1.{int(place)}") for place in (20.0, 0.0, 10.0))
+    assert [part.volume.series_uid for part in short_axis_stack(Series("1", volumes)).slices] == ["1.0", "1.10", "1.20"]
+
+
+def test_a_second_acquisition_is_named_and_the_more_complete_one_measured(cine):
+    first = tuple(cine(10.0 * i, index=i, series_uid="1.1") for i in range(3))
+    second = tuple(cine(10.0 * i + 1, index=i, series_uid="1.2") for i in range(5))
+    stack = short_axis_stack(Series("1", (*first, *second)))
+    assert {part.volume.series_uid for part in stack.slices} == {"1.2"}
+    assert any("another short-axis acquisition, 3 slice(s) of 20 frames in series 1.1" in note for note in stack.notes)
+
+
+def test_a_spoilt_repeat_of_a_stack_does_not_spoil_the_stack(cine):
+    good = tuple(cine(10.0 * i, index=i, series_uid="1.1") for i in range(3))
+    spoilt = tuple(cine(10.0 * i, index=i, series_uid="1.2", timing=None) for i in range(3))
+    stack = short_axis_stack(Series("1", (*spoilt, *good)))
+    assert {part.volume.series_uid for part in stack.slices} == {"1.1"}
+    assert any("series 1.2 (slice 1, 2, 3: no times" in note for note in stack.notes)
+
+
+def test_other_images_of_the_study_are_left_out_and_told(stack_of, cine, plane_at):
+    long_axis = cine(plane=plane_at(0, normal=np.array([0.7, 0.7, 0.0])), series_uid="1.7")
+    still = cine(frames=1, timing=None, series_uid="1.8")
+    series = replace(stack_of(4), volumes=(long_axis, still, *stack_of(4).volumes))
+    stack = short_axis_stack(series)
+    assert len(stack.slices) == 4
+    assert any("degrees off the short axis" in note for note in stack.notes)
+    assert any("no cine" in note for note in stack.notes)
+
+
+def test_pictures_from_the_base_are_turned_and_masks_turned_back(cine, plane_at):
+    stack = short_axis_stack(Series("1", (cine(plane=plane_at(0, mirrored=True)),)))
+    assert stack.mirrored
+    (picture,) = stack.pictures()
+    stored = stack.slices[0].volume.read()
+    assert np.array_equal(picture, stored[:, :, ::-1])
+    assert np.array_equal(stack.turned(picture), stored)
+    assert any("seen from the base" in note for note in stack.notes)
+
+
+def test_the_plane_turns_the_anchor(cine, plane_at):
+    stack = short_axis_stack(Series("1", (cine(plane=plane_at(0, turned_deg=-40.0)),)))
+    straight = short_axis_stack(Series("1", (cine(),)))
+    assert abs(stack.anchor_deg - straight.anchor_deg) == pytest.approx(40)
+
+
+def test_not_mr(stack_of):
+    series = stack_of(2)
+    refused(replace(series, volumes=tuple(replace(v, modality="US") for v in series.volumes)), "MR", "US")
+
+
+def test_a_long_axis_cine(cine, plane_at):
+    refused(Series("1", (cine(plane=plane_at(0, normal=np.array([0.7, 0.7, 0.0]))),)), "short-axis", "90 degrees off")
+
+
+def test_single_frames_and_short_cines(cine):
+    refused(Series("1", (cine(frames=1, timing=None),)), "fewer than 5 frames")
+    refused(Series("1", (cine(frames=4),)), "fewer than 5 frames")
+
+
+def test_a_slice_of_one_frame_in_a_cine_series(stack_of):
+    series = stack_of(3)
+    one = replace(
+        series.volumes[1],
+        frames=series.volumes[1].frames[:1],
+        pixels=ArrayPixels(series.volumes[1].pixels.read(0, 1)),
+        timing=None,
+    )
+    refused(replace(series, volumes=(series.volumes[0], one, series.volumes[2])), "slice 2", ">= 5 frames")
+
+
+def test_missing_trigger_times_are_told_in_the_loaders_words(stack_of):
+    series = stack_of(3)
+    first = series.volumes[0].frames[0].ref.sop_instance_uid
+    note = f"slice that starts with instance {first}: no times: TriggerTime is absent or no number in 2 frame(s)"
+    refused(
+        replace(changed(series, 0, timing=None), notes=(note,)), "slice 3", "absent or no number in 2", "TriggerTime"
+    )
+    refused(changed(series, 0, timing=None), "no times in the heart cycle")
+
+
+def test_display_rates_are_no_trigger_times(cine):
+    clip = Timing(tuple(i * 0.04 for i in range(20)), "FrameTime")
+    refused(Series("1", (cine(timing=clip),)), "TriggerTime")
+
+
+def test_missing_spacing(stack_of):
+    series = stack_of(3)
+    refused(replace(series, volumes=tuple(replace(v, spacing=None) for v in series.volumes)), "PixelSpacing")
+
+
+def test_a_plane_that_is_not_known(cine):
+    """Without a place the loader can put no frames together: each is an image of its own."""
+    stills = []
+    for number in range(20):
+        still = cine(frames=1, timing=None, series_uid=f"1.{number}")
+        stills.append(replace(still, frames=(replace(still.frames[0], plane=None),), slice_index=None))
+    refused(Series("1", tuple(stills)), "20 slice(s) or image(s)", "ImagePositionPatient")
+
+
+@pytest.mark.parametrize("promised", [21, 19])
+def test_frames_that_are_not_as_many_as_the_header_promises(cine, promised):
+    refused(Series("1", (cine(cardiac_images=promised),)), "20 frames", f"CardiacNumberOfImages {promised}")
+
+
+def test_an_incomplete_slice_among_complete_ones(cine):
+    volumes = tuple(cine(10.0 * i, frames=19 if i == 2 else 20, index=i) for i in range(4))
+    refused(Series("1", volumes), "slice 3", "19, 20 frames")
+
+
+def test_an_incomplete_slice_in_a_series_of_its_own(cine):
+    whole = tuple(cine(10.0 * i, series_uid=f"1.{i}", cardiac_images=20) for i in range(3))
+    refused(Series("1", (*whole, cine(30.0, frames=12, series_uid="1.3", cardiac_images=20))), "slice 4", "12 frames")
+
+
+def test_a_phase_that_is_missing_inside(cine):
+    volume = cine(frames=19)
+    times = tuple(0.04 * (i if i < 8 else i + 1) for i in range(19))
+    refused(
+        Series("1", (replace(volume, timing=Timing(times, "TriggerTime", rr_interval_s=0.8)),)),
+        "between frames 8 and 9",
+    )
+
+
+def test_less_than_a_heartbeat(cine):
+    times = Timing(tuple(0.025 * i for i in range(20)), "TriggerTime", rr_interval_s=0.8)
+    refused(Series("1", (cine(timing=times),)), "500 of 800 ms", "80 %")
+    unknown = Timing(times.times_s, "TriggerTime")
+    refused(Series("1", (cine(timing=unknown),), {"HeartRate": "75"}), "500 of 800 ms")
+    stack = short_axis_stack(Series("1", (cine(timing=unknown),)))
+    assert stack.rr_ms is None
+    assert any("not known" in note for note in stack.notes)
+
+
+def test_many_faults_are_told_shortly(stack_of):
+    series = stack_of(9)
+    spoilt = tuple(replace(v, spacing=None, cardiac_images=12 + i, timing=None) for i, v in enumerate(series.volumes))
+    with pytest.raises(UnsuitableSeries) as caught:
+        short_axis_stack(replace(series, volumes=spoilt))
+    assert len(str(caught.value)) < 1200
+    assert "more" in str(caught.value)
