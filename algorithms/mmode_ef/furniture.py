@@ -125,6 +125,8 @@ def draw_around_strip(
         f"{recording.sweep_mm_s:.0f}mm/s  C {int(rng.integers(40, 65))}",
         f"HR {recording.heart_rate_bpm:.0f} bpm",
     ]
+    if layout.text[0][1] + 90 > layout.strip.y0 and layout.text[0][0] < layout.strip.x1:
+        settings = ["   ".join(settings)]  # no room above the strip for a block
     draw_lines_of_text(image, layout.text[0], settings, layout.ink)
     values = [f"{one.name} {one.length_cm:.2f} cm" for one in measured]
     draw_lines_of_text(image, layout.text[1], values or ["SIMULATED"], layout.mark_ink)

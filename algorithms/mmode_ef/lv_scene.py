@@ -78,7 +78,7 @@ def lv_scene(
     """The scene, the walls at any time, and the depth in mm down to which the heart reaches."""
     chest = rng.uniform(10.0, 28.0)
     rv_wall = rng.uniform(2.5, 6.0)
-    rv_cavity = rng.uniform(8.0, 30.0)
+    rv_cavity = rng.uniform(8.0, 30.0) if rng.random() < 0.9 else rng.uniform(2.5, 8.0)
     line = LvLine(ventricle, beats, WallMotion(ventricle, beats), random_breathing(rng, 4.0), 0.0)
     highest = float(line.walls(times_s).upper_outer_mm.min())
     line = replace(line, origin_mm=chest + rv_wall + rv_cavity - highest)

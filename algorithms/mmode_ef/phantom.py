@@ -278,9 +278,9 @@ def _no_m_mode_strip(rng: np.random.Generator, recording: Recording) -> NDArray[
 
 def _through_jpeg(rng: np.random.Generator, image: NDArray[np.uint8], options: ScreenOptions) -> NDArray[np.uint8]:
     """Most screens have been through lossy compression once."""
-    quality = int(rng.integers(options.jpeg_quality[0], options.jpeg_quality[1] + 1))
-    if rng.random() < 0.15:
+    if options.jpeg_quality is None or rng.random() < 0.15:
         return image
+    quality = int(rng.integers(options.jpeg_quality[0], options.jpeg_quality[1] + 1))
     swapped = image[..., ::-1] if image.ndim == 3 else image
     _, coded = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)

@@ -32,7 +32,7 @@ class ScreenOptions:
         layouts: names of screen layouts; empty for all.
         noise_levels: of ``NOISE_LEVELS``.
         heart_rate_bpm, depth_mm, ef_percent: lowest and highest.
-        jpeg_quality: lowest and highest of the compression that the screen has been through.
+        jpeg_quality: lowest and highest of the compression that most screens have been through; ``None`` for none.
         sweep_bar_chance: share of the strips that the sweep bar crosses.
         calliper_chance: share with calliper marks.
     """
@@ -42,7 +42,7 @@ class ScreenOptions:
     heart_rate_bpm: tuple[float, float] = (40.0, 180.0)
     depth_mm: tuple[float, float] = (80.0, 240.0)
     ef_percent: tuple[float, float] = (15.0, 80.0)
-    jpeg_quality: tuple[int, int] = (60, 95)
+    jpeg_quality: tuple[int, int] | None = (60, 95)
     sweep_bar_chance: float = 0.25
     calliper_chance: float = 0.35
 
@@ -81,7 +81,7 @@ def random_recording(
     rate = _random_rate_bpm(rng, options)
     speed = _random_speed_mm_s(rng, columns / px_per_mm, rate)
     sweep = _random_sweep(rng, columns, 1.0 / (speed * px_per_mm), options.sweep_bar_chance)
-    beats = _beats_with_a_whole_cycle(rng, rate, sweep)
+    beats, sweep = _beats_with_a_whole_cycle(rng, rate, sweep)
     noise = str(rng.choice(options.noise_levels))
     sight = _random_sight(rng, noise)
     scene, line, reach_mm = _random_scene(rng, kind, options, beats, sweep, sight)
@@ -130,17 +130,19 @@ def _random_sweep(rng: np.random.Generator, columns: int, seconds_per_px: float,
     return Sweep(columns, seconds_per_px, int(rng.integers(20, columns - gap - 20)), gap)
 
 
-def _beats_with_a_whole_cycle(rng: np.random.Generator, rate_bpm: float, sweep: Sweep) -> Beats:
-    """Beats of which the strip shows at least one from R wave to R wave, if it is wide enough for one."""
+def _beats_with_a_whole_cycle(rng: np.random.Generator, rate_bpm: float, sweep: Sweep) -> tuple[Beats, Sweep]:
+    """Beats of which the strip shows at least one from R wave to R wave; a sweep bar that hides all is left out."""
     duration = sweep.columns * sweep.seconds_per_px
-    for _ in range(30):
+    for attempt in range(60):
+        if attempt == 10:
+            sweep = Sweep(sweep.columns, sweep.seconds_per_px)
         beats = random_beats(rng, rate_bpm, duration)
         for first, last, origin_s in sweep.runs:
             start, stop = (origin_s + column * sweep.seconds_per_px for column in (first, last))
             inside = (beats.r_times_s >= start) & (beats.r_times_s <= stop)
             if np.count_nonzero(inside) >= 2:
-                return beats
-    return beats
+                return beats, sweep
+    return beats, sweep
 
 
 def _random_sight(rng: np.random.Generator, noise: str) -> Sight:

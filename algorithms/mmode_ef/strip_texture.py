@@ -130,7 +130,8 @@ def _amplitude(rng: np.random.Generator, scene: Scene, rows: int, slow: int, mm_
     patches = rng.standard_normal((max(int(rows * mm_per_px / 5.0), 3), max(slow // 8, 3)), dtype=np.float32)
     decibel += 2.5 * cv2.resize(patches, (slow, rows), interpolation=cv2.INTER_CUBIC)
     streaks = rng.standard_normal((rows, max(slow // 24, 2)), dtype=np.float32)
-    decibel += 2.5 * cv2.resize(cv2.GaussianBlur(streaks, (1, 5), 0.1, sigmaY=1.0), (slow, rows))
+    streaks = cv2.GaussianBlur(streaks, (1, 7), 0.1, sigmaY=float(rng.uniform(0.7, 1.8)))
+    decibel += rng.uniform(1.0, 8.0) * cv2.resize(streaks, (slow, rows))
     begin = float(scene.times_s.min())
     times = begin + np.ptp(scene.times_s) * np.linspace(0.0, 1.0, slow)
     for fade in scene.fades:
