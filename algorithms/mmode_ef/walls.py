@@ -19,10 +19,11 @@ BRIGHTER_BELOW = np.array([1.0, -1.0, 1.0, 1.0])
 """Of each side: right ventricle to septum, septum to cavity, cavity to posterior wall, wall to pericardium."""
 COLUMNS = 96
 REACH_MM = 5.0
-FASTEST_MM_PER_S = 250.0
+FASTEST_MM_PER_S = 180.0
 STRAY = 2.0
 """Cost at the end of the reach, against 1 for the strongest edge."""
-BEND = 0.02
+BEND = 0.06
+"""Cost of moving by a row from one column to the next."""
 BLUR_MM = 1.0
 
 
