@@ -43,12 +43,12 @@ _PLAIN = ScreenOptions(
     calliper_chance=0.0,
 )
 
-STILL = Sample("mmode_phantom", 29, _PLAIN)
+STILL = Sample("mmode_phantom", 1, _PLAIN)
 """A healthy ventricle, sector above the strip, electrocardiogram in it."""
 
 SWEEP = Sample(
     "mmode_sweep",
-    59,
+    17,
     ScreenOptions(
         layouts=("strip_only",),
         noise_levels=("low",),

@@ -84,15 +84,16 @@ def random_ventricle(
     n = len(beats)
     diameter = rng.uniform(*lvidd_range_mm)
     lvidd = diameter * (1.0 + 0.012 * rng.standard_normal(n + 1).clip(-2, 2))
-    lvidd[:-1][beats.ectopic] *= rng.uniform(0.86, 0.95)
     lvidd[:-1][beats.after_pause] *= rng.uniform(1.01, 1.05)
     ejected = ef_percent * (1.0 + 0.02 * rng.standard_normal(n).clip(-2, 2))
     ejected[beats.ectopic] *= rng.uniform(0.55, 0.8)
     ejected[beats.after_pause] *= 1.08
     ejected = ejected.clip(8.0, 84.0)
-    lvids = np.array(
-        [diameter_for_volume_mm(teichholz_ml(d) * (1 - e / 100)) for d, e in zip(lvidd, ejected, strict=False)]
-    )
+    lvids = np.zeros(n)
+    for k in range(n):
+        if k and beats.ectopic[k]:  # it came before the ventricle was full
+            lvidd[k] -= rng.uniform(0.15, 0.35) * (lvidd[k] - lvids[k - 1])
+        lvids[k] = diameter_for_volume_mm(teichholz_ml(lvidd[k]) * (1.0 - ejected[k] / 100.0))
     septum, posterior = _random_walls_mm(rng)
     vigour = ejected / 60.0
     kind = rng.choice(["normal", "flat", "paradoxical"], p=[0.76, 0.14, 0.10])

@@ -13,8 +13,8 @@ def anterior_leaflet(
     rng: np.random.Generator, beats: Beats, times_s: NDArray, closed: float, opened: float
 ) -> NDArray[np.float64]:
     """The mitral valve's M: closed in systole (C-D), wide open early (E), half closed (F), open again (A)."""
-    half = closed + (opened - closed) * rng.uniform(0.2, 0.6)
-    again = closed + (opened - closed) * rng.uniform(0.5, 0.95)
+    half = closed + (opened - closed) * rng.choice([rng.uniform(0.2, 0.6), rng.uniform(0.6, 0.95)])
+    again = closed + (opened - closed) * rng.uniform(0.35, 0.95)
     return _mitral(beats, times_s, (closed, closed - 0.03, closed - 0.07), (opened, half, again))
 
 
@@ -64,3 +64,24 @@ def aortic_cusps(rng: np.random.Generator, beats: Beats, times_s: NDArray) -> tu
     upper = middle - openness * (reach + flutter)
     lower = middle + openness * (reach - flutter)
     return upper, lower, openness
+
+
+def systolic_bell(beats: Beats, times_s: NDArray, peak: float, left_over: float) -> NDArray[np.float64]:
+    """0 at the R wave, 1 at ``peak`` of systole, ``left_over`` before the atrium's kick."""
+    times, values = [], []
+    for k in range(len(beats)):
+        start, rr, systole = beats.r_times_s[k], beats.rr_s[k], beats.systole_s[k]
+        filling = rr - systole
+        for after, value in (
+            (0.0, 0.0),
+            (0.5 * peak * systole, 0.6),
+            (peak * systole, 1.0),
+            (systole + min(0.08, 0.15 * filling), 0.8),
+            (systole + min(0.2, 0.5 * filling), left_over),
+            (max(rr - 0.14, systole + 0.7 * filling), 0.85 * left_over),
+        ):
+            times.append(start + after)
+            values.append(value)
+    times.append(beats.r_times_s[-1])
+    values.append(0.0)
+    return PchipInterpolator(times, values)(times_s)

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from algorithms.mmode_ef.beats import Beats
 from algorithms.mmode_ef.heart_motion import Ventricle, WallMotion, Walls
-from algorithms.mmode_ef.leaflets import anterior_leaflet, posterior_leaflet
+from algorithms.mmode_ef.leaflets import anterior_leaflet, posterior_leaflet, systolic_bell
 from algorithms.mmode_ef.scene import (
     ABSENT_DB,
     Breathing,
     EchoLine,
     Fade,
     Scene,
+    beat_fades,
     random_breathing,
     sparkle_db,
     stacked,
@@ -87,6 +88,7 @@ def lv_scene(
     rv_inner = (
         chest + rv_wall + squeeze * (walls.upper_outer_mm - walls.upper_outer_mm.mean()) * rng.choice([-0.5, 1.0])
     )
+    rv_inner = rv_inner + rng.uniform(0.0, 0.4) * rv_cavity * systolic_bell(beats, times_s, 1.0, rng.uniform(0.1, 0.5))
     rv_inner = np.minimum(rv_inner, walls.upper_outer_mm - 1.5)
     pericardium = rng.uniform(2.0, 5.0)
     boundaries = stacked(
@@ -125,7 +127,8 @@ def lv_scene(
     lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), rng.uniform(-2.0, 6.0))
     if rng.random() < 0.7 * sight.clutter:
         lines += static_lines(rng, times_s, (chest, 2.6 * chest), int(rng.integers(1, 5)), -12.0 + 8.0 * sight.clutter)
-    scene = Scene(np.asarray(times_s, float), boundaries, levels, tuple(lines), fades)
+    through_plane = beat_fades(rng, beats, tuple(range(len(levels))))
+    scene = Scene(np.asarray(times_s, float), boundaries, levels, tuple(lines), (*fades, *through_plane))
     return scene, line, float(walls.lower_outer_mm.max()) + pericardium
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from algorithms.mmode_ef.beats import Beats
 from algorithms.mmode_ef.heart_motion import WallMotion, random_ventricle
-from algorithms.mmode_ef.leaflets import anterior_leaflet, aortic_cusps, posterior_leaflet
+from algorithms.mmode_ef.leaflets import anterior_leaflet, aortic_cusps, posterior_leaflet, systolic_bell
 from algorithms.mmode_ef.lv_scene import Sight
 from algorithms.mmode_ef.scene import (
     ABSENT_DB,
     EchoLine,
     Scene,
+    beat_fades,
     random_breathing,
     sparkle_db,
     stacked,
@@ -62,7 +62,9 @@ def mitral_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight
         lines.append(_echo(rng, times_s, depth, sight.lines_db))
     lines.append(_echo(rng, times_s, groove, sight.lines_db + 9.0, 0.8))
     lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 4.0)
-    return Scene(times_s, boundaries, levels, tuple(lines)), float(groove.max()) + 6.0
+    return Scene(
+        times_s, boundaries, levels, tuple(lines), tuple(beat_fades(rng, beats, tuple(range(len(levels)))))
+    ), float(groove.max()) + 6.0
 
 
 def aortic_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: Sight) -> tuple[Scene, float]:
@@ -70,13 +72,14 @@ def aortic_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight
     chest, outflow = rng.uniform(10.0, 24.0), rng.uniform(15.0, 32.0)
     root, atrium = rng.uniform(22.0, 42.0), rng.uniform(24.0, 55.0)
     wall = rng.uniform(2.0, 4.0)
-    rise = _systolic_bell(beats, times_s, 1.0, 0.25) * rng.uniform(4.0, 14.0)
+    rise = systolic_bell(beats, times_s, 1.0, 0.25) * rng.uniform(4.0, 14.0)
     drift = random_breathing(rng, 3.0).depth_mm(times_s)
     front = chest + 4.0 + outflow + wall - rise + drift
+    inward = systolic_bell(beats, times_s, 1.0, rng.uniform(0.1, 0.6)) * rng.uniform(-0.1, 0.8) * outflow
     back = front + root
     rear = front.max() + root + wall + atrium + 0.15 * rise + drift
     boundaries = stacked(
-        [0.0, chest, chest + 4.0 - 0.3 * rise, front - wall, front, back, back + wall, rear, rear + 5.0, _BELOW_MM],
+        [0.0, chest, chest + 4.0 + inward, front - wall, front, back, back + wall, rear, rear + 5.0, _BELOW_MM],
         len(times_s),
     )
     haze = 14.0 * sight.clutter
@@ -91,14 +94,16 @@ def aortic_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight
         lines.append(_echo(rng, times_s, depth, sight.lines_db + 2.0))
     lines.append(_echo(rng, times_s, rear, sight.lines_db + 8.0, 0.8))
     lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 5.0)
-    return Scene(times_s, boundaries, levels, tuple(lines)), float(np.max(rear)) + 6.0
+    return Scene(
+        times_s, boundaries, levels, tuple(lines), tuple(beat_fades(rng, beats, tuple(range(len(levels)))))
+    ), float(np.max(rear)) + 6.0
 
 
 def tapse_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: Sight) -> tuple[Scene, float]:
     """The line along the right ventricle's free wall: everything moves to the probe, the tricuspid ring furthest."""
     chest = rng.uniform(8.0, 20.0)
     ring = rng.uniform(70.0, 125.0)
-    move = _systolic_bell(beats, times_s, 1.0, 0.45) * rng.uniform(6.0, 30.0) - random_breathing(rng, 4.0).depth_mm(
+    move = systolic_bell(beats, times_s, 1.0, 0.45) * rng.uniform(6.0, 30.0) - random_breathing(rng, 4.0).depth_mm(
         times_s
     )
     parts = np.array([0.25, 0.5, 0.75]) * (ring - chest) + chest
@@ -121,7 +126,9 @@ def tapse_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight:
         depth = chest + place * (ring - chest) - place * move
         lines.append(_echo(rng, times_s, depth, 2.0))
     lines += static_lines(rng, times_s, (0.5, chest), int(rng.integers(4, 12)), 5.0)
-    return Scene(times_s, boundaries, levels, tuple(lines)), ring + thick + atrium
+    return Scene(
+        times_s, boundaries, levels, tuple(lines), tuple(beat_fades(rng, beats, tuple(range(len(levels)))))
+    ), ring + thick + atrium
 
 
 def ivc_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: Sight) -> tuple[Scene, float]:
@@ -129,7 +136,7 @@ def ivc_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: S
     top, diameter = rng.uniform(25.0, 70.0), rng.uniform(9.0, 30.0)
     period, collapse = rng.uniform(2.0, 5.0), rng.uniform(0.0, 0.95)
     breath = 0.5 - 0.5 * np.cos(2 * np.pi * (times_s / period + rng.random()))
-    pulse = _systolic_bell(beats, times_s, 0.8, 0.3) * rng.uniform(0.0, 2.5)
+    pulse = systolic_bell(beats, times_s, 0.8, 0.3) * rng.uniform(0.0, 2.5)
     upper = top + rng.uniform(0.0, 10.0) * breath
     lower = upper + np.maximum(diameter * (1 - collapse * breath**2) - pulse, 1.0)
     behind = lower.max() + rng.uniform(10.0, 40.0) + rng.uniform(0.0, 8.0) * breath
@@ -142,7 +149,9 @@ def ivc_scene(rng: np.random.Generator, beats: Beats, times_s: NDArray, sight: S
         lines.append(_echo(rng, times_s, behind, sight.lines_db + 6.0, 0.8))
     for _ in range(int(rng.integers(0, 5))):
         lines.append(_echo(rng, times_s, upper * rng.uniform(0.3, 0.95), -2.0))
-    return Scene(times_s, boundaries, levels, tuple(lines)), float(np.max(behind)) + 5.0
+    return Scene(
+        times_s, boundaries, levels, tuple(lines), tuple(beat_fades(rng, beats, tuple(range(len(levels)))))
+    ), float(np.max(behind)) + 5.0
 
 
 def _echo(
@@ -152,24 +161,3 @@ def _echo(
     level = level_db + rng.normal(-2.0, 3.0) + rng.uniform(0.6, 1.6) * sparkle_db(rng, times_s, rng.uniform(0.03, 0.1))
     level = level + rng.uniform(0.0, 10.0) * np.minimum(wander(rng, times_s, 0.2) + 0.3, 0.0)
     return EchoLine(depth_mm, np.maximum(level, ABSENT_DB), thickness_mm * float(rng.uniform(0.6, 1.5)))
-
-
-def _systolic_bell(beats: Beats, times_s: NDArray, peak: float, left_over: float) -> NDArray[np.float64]:
-    """0 at the R wave, 1 at ``peak`` of systole, ``left_over`` before the atrium's kick."""
-    times, values = [], []
-    for k in range(len(beats)):
-        start, rr, systole = beats.r_times_s[k], beats.rr_s[k], beats.systole_s[k]
-        filling = rr - systole
-        for after, value in (
-            (0.0, 0.0),
-            (0.5 * peak * systole, 0.6),
-            (peak * systole, 1.0),
-            (systole + 0.15 * filling, 0.8),
-            (systole + min(0.2, 0.5 * filling), left_over),
-            (max(rr - 0.14, systole + 0.7 * filling), 0.85 * left_over),
-        ):
-            times.append(start + after)
-            values.append(value)
-    times.append(beats.r_times_s[-1])
-    values.append(0.0)
-    return PchipInterpolator(times, values)(times_s)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.mmode_ef.beats import Beats
+
 ABSENT_DB = -90.0
 """Level of an echo that is not there."""
 
@@ -33,18 +35,21 @@ class EchoLine:
 
 @dataclass(frozen=True)
 class Fade:
-    """A stretch of time in which layers ``first`` .. ``last`` lose ``loss_db`` (dropout)."""
+    """A stretch of time in which layers ``first`` .. ``last`` lose ``loss_db`` (dropout; negative: brighter).
+
+    ``soft_s`` is how long it takes to come and to go.
+    """
 
     first: int
     last: int
     start_s: float
     stop_s: float
     loss_db: float
+    soft_s: float = 0.04
 
     def share(self, times_s: NDArray) -> NDArray[np.float64]:
-        """0 outside, 1 inside, with soft ends of 40 ms."""
-        soft = 0.04
-        return _logistic((times_s - self.start_s) / soft) * _logistic((self.stop_s - times_s) / soft)
+        """0 outside, 1 inside."""
+        return _logistic((times_s - self.start_s) / self.soft_s) * _logistic((self.stop_s - times_s) / self.soft_s)
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,18 @@ class Breathing:
 def random_breathing(rng: np.random.Generator, largest_mm: float) -> Breathing:
     """A drift of up to ``largest_mm`` from end to end."""
     return Breathing(rng.uniform(2.5, 6.0), 0.5 * rng.uniform(0.0, largest_mm), rng.random())
+
+
+def beat_fades(rng: np.random.Generator, beats: Beats, layers: tuple[int, ...]) -> list[Fade]:
+    """Some layers are darker or brighter in one part of every beat: tissue moves through the beam's plane."""
+    fades = []
+    for layer in layers:
+        if rng.random() < 0.35:
+            begin, length = rng.uniform(-0.2, 0.7), rng.uniform(0.2, 0.6)
+            loss, soft = rng.uniform(-7.0, 9.0), rng.uniform(0.02, 0.08)
+            for start, rr in zip(beats.r_times_s[:-1], beats.rr_s, strict=True):
+                fades.append(Fade(layer, layer, start + begin * rr, start + (begin + length) * rr, loss, soft))
+    return fades
 
 
 def static_lines(

@@ -134,9 +134,10 @@ def _amplitude(rng: np.random.Generator, scene: Scene, rows: int, slow: int, mm_
     decibel += rng.uniform(1.0, 8.0) * cv2.resize(streaks, (slow, rows))
     begin = float(scene.times_s.min())
     times = begin + np.ptp(scene.times_s) * np.linspace(0.0, 1.0, slow)
+    lost = np.zeros((len(scene.levels_db), slow), np.float32)
     for fade in scene.fades:
-        inside = (layer >= fade.first) & (layer <= fade.last)
-        decibel[inside] -= (fade.loss_db * fade.share(times)).astype(np.float32)[None, :]
+        lost[fade.first : fade.last + 1] += fade.loss_db * fade.share(times)
+    decibel -= lost[layer]
     below = np.maximum(np.arange(rows) - edges[-2], 0.0) * mm_per_px
     decibel -= (0.15 * below).astype(np.float32)[:, None]
     return np.exp(decibel * np.float32(np.log(10.0) / 20.0))
