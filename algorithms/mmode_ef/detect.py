@@ -45,10 +45,8 @@ class Detector:
         maps = self._backbone.run({"view": view.picture[None, None]})
         names = ("objectness", "corrections", "features")
         objectness, corrections, features = (maps[name][0] for name in names)
-        boxes = proposed(
-            objectness, corrections, self._anchors, view.picture.shape[1], PROPOSALS_BEFORE, PROPOSALS_AFTER
-        )
-        boxes, certainty = judged(boxes, features, self._run_head, view.picture.shape[1])
+        boxes = proposed(objectness, corrections, self._anchors, view.columns, PROPOSALS_BEFORE, PROPOSALS_AFTER)
+        boxes, certainty = judged(boxes, features, self._run_head, view.columns)
         kept = chosen(boxes, certainty, least)
         return tuple(Detection(view.to_strip(Box(*map(float, boxes[i]))), float(certainty[i])) for i in kept)
 

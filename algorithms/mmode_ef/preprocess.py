@@ -41,10 +41,11 @@ def whitened(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 class View:
     """A strip as detector and gate see it: whitened ``picture`` (192, columns), a fixed number of columns per second.
 
-    ``step_x`` and ``step_y`` are strip pixels per view pixel.
+    The strip fills the first ``columns`` of it. ``step_x`` and ``step_y`` are strip pixels per view pixel.
     """
 
     picture: NDArray[np.float32]
+    columns: int
     step_x: float
     step_y: float
 
@@ -81,7 +82,7 @@ def view_of(strip: NDArray[np.float32], seconds_per_px: float) -> View:
     missing = VIEW_LEAST_COLUMNS - columns
     if missing > 0:
         picture = np.pad(picture, ((0, 0), (0, missing)))
-    return View(picture, strip.shape[1] / columns, strip.shape[0] / VIEW_ROWS)
+    return View(picture, columns, strip.shape[1] / columns, strip.shape[0] / VIEW_ROWS)
 
 
 def resized(picture: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:

@@ -1,8 +1,9 @@
 """What measured strips become: an AnalysisResult in the words of TID 1500.
 
-All groups are of TID 1501, and every number names the lines it was inferred from: a thickness its own line of two
-points, volumes and fractions the internal dimensions, means the lines of all their beats. Viewers that refuse groups
-without coordinates take it.
+All groups are of TID 1501, and every number names what it was inferred from: a thickness its own line of two points,
+volumes and fractions the lines of the internal dimensions, means the end points of these lines in all their beats (as
+one set of points: a line for each would make reports of a thousand items). Viewers that refuse groups without
+coordinates take it.
 """
 
 from __future__ import annotations
@@ -189,6 +190,9 @@ def _remarks(cycle: Cycle) -> tuple[Evaluation, ...]:
 def _measurement(
     quantity: Quantity, value: float, beats: Sequence[Cycle], strip: Strip, derivation: Code | None = None
 ) -> Measurement:
+    lines = tuple(_line(beat, length, strip) for beat in beats for length in quantity.lengths)
+    if len(beats) > 1:
+        lines = (Region(Shape.MULTIPOINT, tuple(point for line in lines for point in line.points), strip.frame),)
     return Measurement(
         name=quantity.code,
         value=round(float(value), DECIMALS),
@@ -196,7 +200,7 @@ def _measurement(
         method=quantity.method,
         derivation=derivation,
         site=quantity.site,
-        inferred_from=tuple(_line(beat, length, strip) for beat in beats for length in quantity.lengths),
+        inferred_from=lines,
     )
 
 
