@@ -47,13 +47,13 @@ rules:
       SOPClassUID: [MRImageStorage, EnhancedMRImageStorage]
       any:
         - CardiacNumberOfImages: {{min: 5}}
-        - {{CardiacSynchronizationTechnique: RETROSPECTIVE, NumberOfFrames: {{min: 5}}}}
+        - {{CardiacSynchronizationTechnique: [RETROSPECTIVE, PROSPECTIVE], NumberOfFrames: {{min: 5}}}}
         - {{TriggerTime: {{exists: true}}, SeriesDescription: {{matches: '(?i)cine|short.?axis|\\bsax\\b'}}}}
     group: study
     run: lv_quantification
     send_to: [archive]
 """
-TIME_LIMIT_S = 300.0
+TIME_LIMIT_S = 600.0
 SETTLED = ("done", "unsuitable", "failed", "parked", "cancelled")
 
 

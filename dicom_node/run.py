@@ -165,10 +165,11 @@ def _empty_folder(out: Path) -> Path:
 
 def _publish(making: Path, out: Path) -> None:
     """Moves every file to its place by a rename of its own, result.json last."""
-    (out / PREVIEW).mkdir(exist_ok=True)
     files = [path for path in sorted(making.rglob("*")) if path.is_file()]
     for path in sorted(files, key=lambda path: path.name == RESULT_JSON):
-        path.replace(out / path.relative_to(making))
+        place = out / path.relative_to(making)
+        place.parent.mkdir(exist_ok=True)
+        path.replace(place)
 
 
 def _within(progress: Progress, start: float, stop: float) -> Progress:

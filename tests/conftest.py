@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +19,8 @@ from typing import Any
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 
 
 def _missing(reason: str) -> None:
@@ -79,6 +82,21 @@ class Orthanc:
         """What it has stored."""
         return {instance["MainDicomTags"]["SOPInstanceUID"] for instance in self.rest("/instances?expand")}
 
+    def report_count(self) -> int:
+        """Series of structured reports that it has stored."""
+        return sum(series["MainDicomTags"]["Modality"] == "SR" for series in self.rest("/series?expand"))
+
+    def fetch(self, folder: Path) -> list[Path]:
+        """Everything that it has stored, as files in a new folder."""
+        folder.mkdir()
+        paths = []
+        for number, identifier in enumerate(self.rest("/instances")):
+            url = f"http://127.0.0.1:{self.rest_port}/instances/{identifier}/file"
+            paths.append(folder / f"{number}.dcm")
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                paths[-1].write_bytes(answer.read())
+        return paths
+
 
 def _free_ports(count: int) -> list[int]:
     probes = [socket.socket() for _ in range(count)]
@@ -137,6 +155,71 @@ def _wait_for(server: Orthanc, process: subprocess.Popen, log: Path) -> None:
         else:
             return
     pytest.fail("Orthanc did not answer within 30 s")
+
+
+@dataclass(frozen=True)
+class ServedNode:
+    """A running ``dicom-node serve``; ``data_dir`` is its own folder."""
+
+    port: int
+    data_dir: Path
+
+
+@pytest.fixture
+def shipped_node(tmp_path: Path, orthanc: Orthanc, until) -> Iterator[ServedNode]:
+    """``dicom-node serve`` with the shipped routing.yaml, but for ports and quiet times; its archive is Orthanc."""
+    (port,) = _free_ports(1)
+    text = (ROOT / "routing.yaml").read_text()
+    changes = {
+        "port: 11112": f"port: {port}",
+        "ae_title: ARCHIVE, host: 127.0.0.1, port: 4242": (
+            f"ae_title: ORTHANC, host: 127.0.0.1, port: {orthanc.dicom_port}"
+        ),
+        "series_complete_after: 10s": "series_complete_after: 500ms\n  study_complete_after: 1s",
+        "workers: auto": "workers: 2",
+    }
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    routing, log = tmp_path / "routing.yaml", tmp_path / "serve.log"
+    routing.write_text(text)
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dicom_node", "serve", "--config", str(routing)], stdout=out, stderr=out
+        )
+    try:
+        until(lambda: process.poll() is not None or "node is listening" in log.read_text(), "the node listens")
+        assert process.poll() is None, log.read_text()
+        yield ServedNode(port, tmp_path / "var")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
+
+
+@pytest.fixture
+def storescu(needs_program) -> Callable[..., None]:
+    """A function: sends a file, or with +sd a folder, to a node on a port of loopback, as a modality does."""
+    program = needs_program("/usr/bin/storescu")
+
+    def store(port: int, path: Path, *options: str) -> None:
+        command = [program, *options, "-R", "-aec", "DICOM_NODE", "127.0.0.1", str(port), str(path)]
+        environment = {**os.environ, "TCP_NODELAY": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return store
+
+
+@pytest.fixture
+def judged(needs_program) -> Callable[..., list[str]]:
+    """A function: one of Clunie's programs and files -> the errors that it tells."""
+
+    def judge(program: str, *paths: Path) -> list[str]:
+        command = [needs_program(program), *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
+
+    return judge
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -16,8 +12,6 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from scipy.io import loadmat
-
-from dicom_node.demo import free_port
 
 pytestmark = [pytest.mark.loopback, pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -58,72 +52,14 @@ def kidney(file: Path, folder: Path, frames: int, calibrated: bool) -> Path:
     return path
 
 
-@pytest.fixture
-def node(tmp_path, orthanc, until):
-    """``dicom-node serve`` with the shipped routing.yaml, but for ports, folder and a shorter quiet time; its port."""
-    port = free_port()
-    text = (ROOT / "routing.yaml").read_text()
-    changes = {
-        "port: 11112": f"port: {port}",
-        "ae_title: ARCHIVE, host: 127.0.0.1, port: 4242": (
-            f"ae_title: ORTHANC, host: 127.0.0.1, port: {orthanc.dicom_port}"
-        ),
-        "series_complete_after: 10s": "series_complete_after: 500ms",
-        "workers: auto": "workers: 2",
-    }
-    for old, new in changes.items():
-        assert text.count(old) == 1
-        text = text.replace(old, new)
-    routing, log = tmp_path / "routing.yaml", tmp_path / "serve.log"
-    routing.write_text(text)
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dicom_node", "serve", "--config", str(routing)], stdout=out, stderr=out
-        )
-    try:
-        until(lambda: process.poll() is not None or "node is listening" in log.read_text(), "the node listens")
-        assert process.poll() is None, log.read_text()
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
-
-
-def store(port: int, path: Path, *options: str) -> None:
-    """As a modality does."""
-    command = ["/usr/bin/storescu", *options, "-R", "-aec", "DICOM_NODE", "127.0.0.1", str(port), str(path)]
-    environment = {**os.environ, "TCP_NODELAY": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def fetch(orthanc, folder: Path) -> list[Path]:
-    """Everything that Orthanc holds."""
-    folder.mkdir()
-    paths = []
-    for number, identifier in enumerate(orthanc.rest("/instances")):
-        url = f"http://127.0.0.1:{orthanc.rest_port}/instances/{identifier}/file"
-        paths.append(folder / f"{number}.dcm")
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            paths[-1].write_bytes(answer.read())
-    return paths
-
-
-def judged(program: str, *paths: Path) -> list[str]:
-    """The errors that one of Clunie's programs tells."""
-    done = subprocess.run([program, *paths], capture_output=True, text=True, timeout=60, check=False)
-    return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
-
-
 def test_samples_and_a_real_kidney_come_back_to_orthanc_whole(
-    node, orthanc, needs_program, needs_shared, tmp_path, until
+    shipped_node, orthanc, storescu, judged, needs_program, needs_shared, tmp_path, until
 ):
-    for program in ("/usr/bin/storescu", "/usr/bin/dcmcjpeg", "/usr/bin/dciodvfy", "/usr/bin/dcentvfy"):
-        needs_program(program)
+    dcmcjpeg = needs_program("/usr/bin/dcmcjpeg")
     file = needs_shared("data/ceus/real_rat_kidney/normal_rat_kidney_frame50.mat")
     native, lossless = kidney(file, tmp_path, 50, calibrated=True), tmp_path / "lossless.dcm"
     plain = kidney(file, tmp_path, 30, calibrated=False)
-    subprocess.run(["/usr/bin/dcmcjpeg", "+e1", "+un", plain, lossless], check=True)
+    subprocess.run([dcmcjpeg, "+e1", "+un", plain, lossless], check=True)
     sent = {
         SAMPLES / "ulm_phantom.dcm": "-xr",
         SAMPLES / "ulm_dual_view.dcm": "-xt",
@@ -131,12 +67,12 @@ def test_samples_and_a_real_kidney_come_back_to_orthanc_whole(
         lossless: "-xs",
     }
     for path, syntax in sent.items():
-        store(node, path, syntax)
+        storescu(shipped_node.port, path, syntax)
 
-    until(lambda: _reports(orthanc) == len(sent), "all reports are at Orthanc", 200)  # the report comes last
+    until(lambda: orthanc.report_count() == len(sent), "all reports are at Orthanc", 200)  # the report comes last
     source_of_study = {str(_header(path).StudyInstanceUID): path for path in sent}
 
-    paths = fetch(orthanc, tmp_path / "fetched")
+    paths = orthanc.fetch(tmp_path / "fetched")
     results: dict[str, list[tuple[Dataset, Path]]] = {}
     for path in paths:
         header = _header(path)
@@ -160,7 +96,3 @@ def test_samples_and_a_real_kidney_come_back_to_orthanc_whole(
 
 def _header(path: Path) -> Dataset:
     return pydicom.dcmread(path, stop_before_pixels=True)
-
-
-def _reports(orthanc) -> int:
-    return sum(series["MainDicomTags"]["Modality"] == "SR" for series in orthanc.rest("/series?expand"))

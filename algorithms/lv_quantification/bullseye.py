@@ -41,21 +41,35 @@ THICKNESS_SCALE_MM = (0.0, 20.0)
 THICKENING_SCALE_PERCENT = (0.0, 100.0)
 
 
-def segment_thickness_mm(study: Study, frame: int) -> dict[Level, NDArray[np.float64]]:
-    """(6,) of basal and mid, (4,) of apical segments: means over the slices of a level, nan where none shows a wall."""
+def segment_thickness_mm(study: Study, frame: int, also_in: int | None = None) -> dict[Level, NDArray[np.float64]]:
+    """(6,) of basal and mid, (4,) of apical segments: means over the slices of a level, nan where none shows a wall.
+
+    ``also_in``: only over slices that show one in that frame, too, so that the two can be compared.
+    """
     found = {}
     for level in Level:
-        rows = [one.values[frame, THICKNESSES] for one in study.slices if one.level is level]
+        rows = [
+            one.values[frame, THICKNESSES]
+            for one in study.slices
+            if one.level is level and (also_in is None or one.seen[also_in])
+        ]
         known = np.array([row for row in rows if np.isfinite(row).all()])
         sectors = known.mean(axis=0) if len(known) else np.full(6, np.nan)
         found[level] = APICAL_SHARES @ sectors if level is Level.APICAL else sectors
     return found
 
 
+def segment_thickening_percent(study: Study) -> dict[Level, NDArray[np.float64]]:
+    """From end-diastole to end-systole, over the slices that show the wall in both."""
+    at_ed, at_es = study.phases.ed_frame, study.phases.es_frame
+    ed, es = segment_thickness_mm(study, at_ed, also_in=at_es), segment_thickness_mm(study, at_es, also_in=at_ed)
+    return {level: 100.0 * (es[level] / np.where(ed[level] > 0, ed[level], np.nan) - 1.0) for level in Level}
+
+
 def bullseye_picture(study: Study) -> Canvas:
     """(rows, columns, 3) RGB: both bull's-eyes, each with its scale."""
-    ed, es = (segment_thickness_mm(study, frame) for frame in (study.phases.ed_frame, study.phases.es_frame))
-    thickening = {level: 100.0 * (es[level] / ed[level] - 1.0) for level in Level}
+    thickening = segment_thickening_percent(study)
+    ed = segment_thickness_mm(study, study.phases.ed_frame)
     canvas = page(HEADER_PX + SIDE_PX + FOOTER_PX, 2 * SIDE_PX)
     _draw(canvas[:, :SIDE_PX], "Wall thickness at end-diastole, mm", ed, THICKNESS_SCALE_MM, "{:.1f}")
     _draw(canvas[:, SIDE_PX:], "Thickening to end-systole, %", thickening, THICKENING_SCALE_PERCENT, "{:.0f}")

@@ -13,6 +13,11 @@ LEAST_FRAMES = 5
 CARDIAC_TIMES = ("TriggerTime", "NominalCardiacTriggerDelayTime")
 LARGEST_STEP = 1.6
 """Times the median step between frames: at 2, a frame is missing."""
+LARGEST_COVER = 1.5
+"""Times the heartbeat: frames that go on longer are of several beats (a perfusion, a real-time series), not of one
+cycle put together from many. A header's interval is off by less."""
+SHORTEST_BEAT_S, LONGEST_BEAT_S = 0.2, 3.0
+"""300 and 20 beats in a minute: what a header gives beyond is no heartbeat."""
 
 
 def faults_of(volume: Volume, least_cover: float, fallback_rr_s: float | None, notes: Sequence[str]) -> list[str]:
@@ -52,7 +57,7 @@ def faults_of(volume: Volume, least_cover: float, fallback_rr_s: float | None, n
 def rr_s(volume: Volume, fallback_rr_s: float | None) -> float | None:
     """The heartbeat's length by NominalInterval or RRIntervalTimeNominal, else by the heart rate."""
     own = volume.timing.rr_interval_s if volume.timing else None
-    return own or fallback_rr_s
+    return own if own is not None and SHORTEST_BEAT_S <= own <= LONGEST_BEAT_S else fallback_rr_s
 
 
 def rr_from_heart_rate(heart_rate: str | None) -> float | None:
@@ -61,7 +66,7 @@ def rr_from_heart_rate(heart_rate: str | None) -> float | None:
         rate = float(heart_rate or "")
     except ValueError:
         return None
-    return 60.0 / rate if 20.0 <= rate <= 300.0 else None
+    return 60.0 / rate if 60.0 / LONGEST_BEAT_S <= rate <= 60.0 / SHORTEST_BEAT_S else None
 
 
 def _time_faults(volume: Volume, least_cover: float, fallback_rr_s: float | None) -> list[str]:
@@ -77,6 +82,13 @@ def _time_faults(volume: Volume, least_cover: float, fallback_rr_s: float | None
         ]
     beat = rr_s(volume, fallback_rr_s)
     covered = float(sum(steps)) + step  # the last frame lasts a step, too
+    longest = LARGEST_COVER * beat if beat is not None else LONGEST_BEAT_S
+    if covered > longest:
+        told = f"of {1000 * beat:.0f} ms" if beat is not None else "of unknown length"
+        return [
+            f"more than one heartbeat: the frames go on for {1000 * covered:.0f} ms, beats are {told}; needs one cycle "
+            "of a gated cine (a perfusion or real-time series is none)"
+        ]
     if beat is not None and covered < least_cover * beat:
         return [
             f"an incomplete heartbeat: the frames cover {1000 * covered:.0f} of {1000 * beat:.0f} ms; "

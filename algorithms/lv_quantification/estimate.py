@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from algorithms.lv_quantification.crop import CROP_PX, back_to_picture, crop, field
 from algorithms.lv_quantification.indices import INDEX_NAMES, indices_of
-from algorithms.lv_quantification.locate import FOUND_FROM, Candidate, candidates, chained
+from algorithms.lv_quantification.locate import FOUND_FROM, Candidate, candidates, chained, followed
 from dicom_node.algorithm import ModelInfo, Models, Progress, silent
 from dicom_node.series import Spacing
 
@@ -19,6 +19,7 @@ NETWORKS = 5
 FINDER_FRAMES = 4
 """Frames of a slice that the finder sees, spread over the heartbeat."""
 BATCH = 20
+MASK_FROM = 0.5
 SMALLEST_CAVITY_MM2 = 15.0
 RING_FROM = 0.6
 """Share of the cavity's rim that has wall beside it, from which it is a short-axis ventricle."""
@@ -62,35 +63,39 @@ class Estimator:
         """One estimate for each slice.
 
         Args:
-            slices: (frames, rows, columns) each, in their order in space.
+            slices: (frames, rows, columns) each, from base to apex.
             spacing: of all of them.
             anchor_deg: rotation of the anatomy against the standard display (indices.py).
         """
         progress(0.0, "finding the left ventricle")
-        located = chained([candidates(self._map(frames, spacing)) for frames in slices])
+        located = self._located(slices, spacing)
         found = []
         for index, (frames, candidate) in enumerate(zip(slices, located, strict=True)):
             progress(0.1 + 0.9 * index / len(slices), f"measuring slice {index + 1} of {len(slices)}")
             found.append(self._slice(frames, candidate, spacing, anchor_deg))
         return tuple(found)
 
+    def _located(self, slices: Sequence[NDArray], spacing: Spacing) -> list[Candidate | None]:
+        """Where to measure in each slice; ``None``: there is nothing to be seen."""
+        chain = chained([candidates(self._map(frames, spacing)) for frames in slices])
+        return followed([place if place and place.certainty >= FOUND_FROM else None for place in chain])
+
     def _map(self, frames: NDArray, spacing: Spacing) -> NDArray[np.float32]:
         """(128, 128) mean probability of cavity over some frames and all finders."""
-        chosen = np.unique(np.linspace(0, len(frames), FINDER_FRAMES, endpoint=False).astype(int))
-        seen = np.stack([field(frames[number], spacing)[0] for number in chosen])[:, None]
+        seen = np.stack([field(frame, spacing)[0] for frame in frames[_spread(len(frames))]])[:, None]
         return np.mean([_sigmoid(model.run({"field": seen})["cavity"]) for model in self._finders], axis=(0, 1, 2))
 
     def _slice(
         self, frames: NDArray, candidate: Candidate | None, spacing: Spacing, anchor_deg: float
     ) -> SliceEstimate:
-        if candidate is None or candidate.certainty < FOUND_FROM:
-            certainty = candidate.certainty if candidate else 0.0
-            return _nothing(frames, certainty, f"no left ventricle in sight (certainty {certainty:.2f})")
+        if candidate is None:
+            return _nothing(frames, 0.0, "no left ventricle in sight")
         rows, columns = frames.shape[1:]
         centre = (
             (columns - 1) / 2.0 + candidate.x_mm / spacing.column_mm,
             (rows - 1) / 2.0 + candidate.y_mm / spacing.row_mm,
         )
+        centre = self._recentred(frames, centre, spacing, anchor_deg)
         regressed, probability, matrix = self._networks(frames, centre, spacing, anchor_deg)
         masks = [_masks(shares, matrix, rows, columns, spacing) for shares in probability]
         cavity, inside = (np.stack(part) for part in zip(*masks, strict=True))
@@ -115,6 +120,20 @@ class Estimator:
             measured,
         )
 
+    def _recentred(
+        self, frames: NDArray, centre_px: tuple[float, float], spacing: Spacing, anchor_deg: float
+    ) -> tuple[float, float]:
+        """The cavity's centroid as one index network sees it in a few frames: the finder's grid is coarse."""
+        chosen = frames[_spread(len(frames))]
+        crops = [crop(frame, centre_px, spacing, anchor_deg) for frame in chosen]
+        given = self._index_networks[0].run({"crop": np.stack([picture for picture, _ in crops])[:, None]})
+        shares = _sigmoid(given["masks"][:, 0]).mean(axis=0)
+        rows, columns = np.nonzero(_one_piece(shares >= 0.5))
+        if not len(rows):
+            return centre_px
+        x, y = crops[0][1] @ (columns.mean(), rows.mean(), 1.0)
+        return float(x), float(y)
+
     def _networks(
         self, frames: NDArray, centre_px: tuple[float, float], spacing: Spacing, anchor_deg: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]]:
@@ -132,6 +151,11 @@ class Estimator:
         return regressed, probability, crops[0][1]
 
 
+def _spread(count: int) -> NDArray[np.int64]:
+    """Some frames spread over the heartbeat."""
+    return np.unique(np.linspace(0, count, FINDER_FRAMES, endpoint=False).astype(int))
+
+
 def _sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
     return (1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))).astype(np.float32)
 
@@ -140,22 +164,24 @@ def _masks(
     shares: NDArray[np.float32], matrix: NDArray[np.float64], rows: int, columns: int, spacing: Spacing
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Cavity and all inside the epicardium on the picture, each one piece without holes."""
-    cavity = _one_piece(back_to_picture(shares[0], matrix, rows, columns) >= 0.5)
+    cavity = _one_piece(back_to_picture(shares[0], matrix, rows, columns) >= MASK_FROM)
     if np.count_nonzero(cavity) * spacing.row_mm * spacing.column_mm < SMALLEST_CAVITY_MM2:
         empty = np.zeros((rows, columns), bool)
         return empty, empty
-    inside = _one_piece((back_to_picture(shares[1], matrix, rows, columns) >= 0.5) | cavity)
-    return cavity & inside, inside
+    inside = (back_to_picture(shares[1], matrix, rows, columns) >= MASK_FROM) | cavity
+    return cavity, _one_piece(inside, cavity)
 
 
-def _one_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part, holes filled."""
+def _one_piece(mask: NDArray[np.bool_], around: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """The largest connected part, or the one that holds ``around``; holes filled."""
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count < 2:
         return mask
-    largest = (labels == 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))).astype(np.uint8)
-    outline, _ = cv2.findContours(largest, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(largest), outline, -1, 1, cv2.FILLED).astype(bool)
+    largest = 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
+    chosen = largest if around is None else int(labels[around].max())
+    part = (labels == chosen).astype(np.uint8)
+    outline, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros_like(part), outline, -1, 1, cv2.FILLED).astype(bool)
 
 
 def _unlike_ventricle(cavity: NDArray[np.bool_], inside: NDArray[np.bool_], spacing: Spacing) -> str:

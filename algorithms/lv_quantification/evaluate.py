@@ -17,11 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.lv_quantification.estimate import NETWORKS, Estimator, SliceEstimate
-from algorithms.lv_quantification.judged import JudgedFrame, JudgedStudy, frames_of_study, judged_frame, judged_study
+from algorithms.lv_quantification.judged import (
+    JudgedFrame,
+    JudgedStudy,
+    frames_not_found,
+    frames_of_study,
+    judged_frame,
+    judged_study,
+)
 from algorithms.lv_quantification.reported import reported
 from algorithms.lv_quantification.stack import short_axis_stack
 from algorithms.lv_quantification.study import MeasuredSlice, study_of
-from algorithms.lv_quantification.training_data import Labelled, Study, read_pictures, read_studies
+from algorithms.lv_quantification.training_data import MISPLACED, Labelled, Study, read_pictures, read_studies
 from algorithms.training.figures import Interval, interval
 from dicom_node.algorithm import EvaluationReport, Models, Workbench
 from dicom_node.errors import UnsuitableSeries, UsageError
@@ -44,7 +51,7 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     """Figures with 95 % intervals (bootstrap over patients).
 
     Raises:
-        UsageError: nothing of the layouts is in ``data``, or a study in it is no short-axis cine.
+        UsageError: nothing of the layouts is in ``data``.
     """
     asked, judged = _Networks(bench.models), _Judged()
     drawn = read_studies(data, bench.load)
@@ -54,13 +61,11 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     todo = len(drawn) + len(pictures)
     for number, study in enumerate(drawn):
         bench.progress(number / todo, study.patient)
-        try:
-            _judge_study(study, asked, judged)
-        except UnsuitableSeries as error:
-            raise UsageError(f"{study.patient} cannot be evaluated: {error}") from error
+        _judge_study(study, asked, judged)
     for number, (patient, labelled) in enumerate(sorted(pictures.items()), start=len(drawn)):
         bench.progress(number / todo, patient)
         _judge_pictures(patient, labelled, asked.of(patient), judged)
+    left_out = judged.without_misplaced()
     patients = sorted({frame.patient for frame in judged.frames})
     unseen = [patient for patient in patients if asked.fold_of(patient) is None]
     judged.notes.append(
@@ -69,6 +74,7 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
     )
     judged.notes.append("intervals: 95 %, bootstrap over patients; frames without a found ventricle count as Dice 0")
     rows, values = _figures(judged)
+    values["left_out"] = left_out
     values["patients"] = [_patient(patient, judged.frames, asked.fold_of(patient)) for patient in patients]
     return EvaluationReport(tuple(rows), values, tuple(judged.notes))
 
@@ -81,6 +87,18 @@ class _Judged:
     studies: list[JudgedStudy] = field(default_factory=list)
     empty: list[tuple[str, bool]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def without_misplaced(self) -> list[dict[str, Any]]:
+        """Takes patients whose truth lies beside their pictures out of the frames, and tells of each."""
+        told = []
+        for patient in sorted({frame.patient for frame in self.frames} & set(MISPLACED)):
+            own = [frame.dice for frame in self.frames if frame.patient == patient]
+            self.frames[:] = [frame for frame in self.frames if frame.patient != patient]
+            told.append(
+                {"patient": patient, "reason": MISPLACED[patient], "endocardium_dice_mean": float(np.mean(own))}
+            )
+            self.notes.append(f"{patient} is left out of all figures: {MISPLACED[patient]} (Dice {np.mean(own):.2f})")
+        return told
 
 
 class _Networks:
@@ -108,7 +126,12 @@ class _Networks:
 
 def _judge_study(study: Study, asked: _Networks, judged: _Judged) -> None:
     """A study of which the node would give no numbers counts as one in which nothing was found."""
-    stack = short_axis_stack(study.series)
+    try:
+        stack = short_axis_stack(study.series)
+    except UnsuitableSeries as error:
+        judged.notes.append(f"{study.patient} is refused, and counts as not found: {error}")
+        judged.frames.extend(frames_not_found(study.patient, study.series.volumes, study.contours))
+        return
     estimates = asked.of(study.patient).estimate(stack.pictures(), stack.spacing, stack.anchor_deg)
     try:
         whole = study_of(stack, estimates)

@@ -2,7 +2,8 @@
 
 A slice stands for half the way to its neighbour on each side, and at the ends of the ventricle for half a slice
 distance outwards. For slices at one distance that is area times distance, summed; over a slice that is missing inside
-it goes straight from neighbour to neighbour. A slice in which no cavity is seen in a frame has none there.
+it goes straight from neighbour to neighbour, and so it does in a frame over a slice without a cavity between others
+that have one. At the ends a slice in which no cavity is seen in a frame has none there.
 """
 
 from __future__ import annotations

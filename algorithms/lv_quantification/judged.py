@@ -13,8 +13,8 @@ from algorithms.lv_quantification.indices import indices_of
 from algorithms.lv_quantification.phase import SYSTOLE
 from algorithms.lv_quantification.stack import Stack
 from algorithms.lv_quantification.study import MeasuredSlice, Study
-from algorithms.lv_quantification.training_data import Contours, masks_of
-from dicom_node.series import Spacing
+from algorithms.lv_quantification.training_data import ASSUMED_MM, Contours, masks_of
+from dicom_node.series import Spacing, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +101,20 @@ def frames_of_study(
             names = (patient, f"{patient}/{index + 1}")
             masks, numbers = (None, None) if one is None else _estimated(stack, one, position)
             judged.append(judged_frame(names, True, truth, masks, numbers, stack.spacing, stack.anchor_deg))
+    return judged
+
+
+def frames_not_found(patient: str, volumes: Sequence[Volume], contours: Mapping[str, Contours]) -> list[JudgedFrame]:
+    """Every frame on which the expert drew, of a study of which the node measures nothing."""
+    judged = []
+    for index, volume in enumerate(volumes):
+        spacing = volume.spacing or Spacing(ASSUMED_MM, ASSUMED_MM)
+        for frame in volume.frames:
+            drawn = contours.get(frame.ref.sop_instance_uid)
+            if drawn is not None:
+                truth = masks_of(drawn, volume.rows, volume.columns)
+                names = (patient, f"{patient}/{index + 1}")
+                judged.append(judged_frame(names, volume.spacing is not None, truth, None, None, spacing, 0.0))
     return judged
 
 

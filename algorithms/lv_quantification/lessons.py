@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,19 +35,26 @@ class Fold:
 
 
 def teachings(pictures: Sequence[Labelled]) -> list[Teaching]:
-    """Pictures of experts as lessons; missing epicardia are estimated."""
-    return [_teaching(picture) for picture in pictures]
+    """Pictures of experts as lessons; missing epicardia are estimated.
+
+    Pictures without a ventricle are lessons, too: the crop then lies where the ventricle is in the nearest slice of
+    the patient, and what the networks learn there is that nothing is to be drawn.
+    """
+    return [_teaching(picture, pictures) for picture in pictures]
 
 
-def _teaching(picture: Labelled) -> Teaching:
-    inside, trust = picture.inside, 1.0
+def _teaching(picture: Labelled, pictures: Sequence[Labelled]) -> Teaching:
     if not picture.cavity.any():
-        inside = picture.cavity  # no ventricle, no wall
+        own = [other for other in pictures if other.patient == picture.patient and other.cavity.any()]
+        nearest = min(own, key=lambda other: abs(other.number - picture.number), default=None)
+        centre = centre_of(np.ones_like(picture.cavity) if nearest is None else nearest.cavity)
+        return Teaching(picture.image, picture.cavity, picture.cavity, picture.spacing, 1.0, centre)
+    inside, trust = picture.inside, 1.0
     if inside is None:
         inside, trust = estimated_inside(picture.image, picture.cavity, picture.spacing), ESTIMATED_TRUST
     if inside is None:
         inside, trust = picture.cavity, 0.0
-    return Teaching(picture.image, picture.cavity, inside, picture.spacing, trust, _centre(picture.cavity))
+    return Teaching(picture.image, picture.cavity, inside, picture.spacing, trust, centre_of(picture.cavity))
 
 
 def simulated_teachings(count: int, seed: int) -> list[Teaching]:
@@ -58,23 +66,38 @@ def simulated_teachings(count: int, seed: int) -> list[Teaching]:
         spacing = Spacing(made.spacing_mm, made.spacing_mm)
         inside = made.cavity | made.myocardium
         image = np.asarray(made.image, np.float32)
-        found.append(Teaching(image, made.cavity, inside, spacing, SIMULATED_TRUST, _centre(made.cavity)))
+        centre = centre_of(inside) if inside.any() else _brightest(image, spacing)
+        found.append(Teaching(image, made.cavity, inside, spacing, SIMULATED_TRUST, centre))
     return found
 
 
-def _centre(cavity: NDArray[np.bool_]) -> tuple[float, float]:
-    rows, columns = np.nonzero(cavity) if cavity.any() else np.nonzero(np.ones_like(cavity))
+def centre_of(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """(x, y) of the centroid in pixels."""
+    rows, columns = np.nonzero(mask)
     return float(columns.mean()), float(rows.mean())
 
 
+def _brightest(image: NDArray[np.float32], spacing: Spacing) -> tuple[float, float]:
+    """(x, y) of the brightest piece of a ventricle's size in the middle half: what a finder might take for one."""
+    sigma = 12.0 / spacing.row_mm
+    blurred = cv2.GaussianBlur(image, (0, 0), sigma)
+    rows, columns = image.shape
+    middle = blurred[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
+    row, column = np.unravel_index(int(np.argmax(middle)), middle.shape)
+    return float(column + columns // 4), float(row + rows // 4)
+
+
 def fold_numbers(pictures: Sequence[Labelled], lessons: Sequence[Teaching], seed: int) -> NDArray[np.int64]:
-    """(pictures,) the fold in which each is held out."""
+    """(pictures,) the fold in which each is held out. Pictures without a ventricle go with their patient."""
+    shown = [index for index, picture in enumerate(pictures) if picture.cavity.any()]
     rows = []
-    for picture, lesson in zip(pictures, lessons, strict=True):
+    for picture, lesson in ((pictures[index], lessons[index]) for index in shown):
         seen, _ = crop(picture.image, lesson.centre_px, picture.spacing)
         indices = indices_of(lesson.cavity, lesson.inside & ~lesson.cavity, picture.spacing)
         rows.append(descriptor(seen, indices))
-    return folds_of(np.array(rows), [picture.patient for picture in pictures], seed)
+    folds = folds_of(np.array(rows), [pictures[index].patient for index in shown], seed)
+    of_patient = {pictures[index].patient: fold for index, fold in zip(shown, folds, strict=True)}
+    return np.array([of_patient[picture.patient] for picture in pictures])
 
 
 def epoch_of(fold: Fold, batch_size: int, rng: np.random.Generator) -> Iterator[list[Teaching]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ STEP_MM = 20.0
 """How far the centre may move from slice to slice (tilt, another breath-hold) before a chain pays much for it."""
 MISSING = -3.0
 """What it costs a chain to find nothing in a slice, in units of log certainty."""
+SLICES_BEYOND = 2
 CORE_PX = max(1, round(100.0 / FIELD_MM**2))
 
 
@@ -79,6 +81,37 @@ def chained(stack: Sequence[Sequence[Candidate]]) -> list[Candidate | None]:
             found[index] = choice
             at = before
     return found
+
+
+def followed(chain: Sequence[Candidate | None]) -> list[Candidate | None]:
+    """The chain with the places where a ventricle may be though the finder shows none: for the index networks to judge.
+
+    The tip of the ventricle is small, and pale at end-systole: up to two slices beyond the chain's apical end are
+    looked at where the nearest slice has it, and slices inside the chain on the line between their neighbours. Such a
+    place has certainty 0. Slices above the base are not guessed at.
+
+    Args:
+        chain: from base to apex.
+    """
+    found = list(chain)
+    sure = [index for index, place in enumerate(chain) if place is not None]
+    if not sure:
+        return found
+    for before, after in pairwise(sure):
+        for index in range(before + 1, after):
+            found[index] = _between(chain[before], chain[after], (index - before) / (after - before))
+    last = chain[sure[-1]]
+    for index in range(sure[-1] + 1, min(sure[-1] + 1 + SLICES_BEYOND, len(chain))):
+        found[index] = _between(last, last, 0.0)
+    return found
+
+
+def _between(one: Candidate | None, other: Candidate | None, share: float) -> Candidate:
+    assert one is not None
+    assert other is not None
+    x_mm = one.x_mm + share * (other.x_mm - one.x_mm)
+    y_mm = one.y_mm + share * (other.y_mm - one.y_mm)
+    return Candidate(x_mm, y_mm, certainty=0.0, area_mm2=0.0)
 
 
 def _move(one: Candidate, other: Candidate, slices: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from algorithms.lv_quantification.lessons import SIMULATED_PICTURES, SIMULATED_SHARE
-from algorithms.lv_quantification.training_data import Labelled
+from algorithms.lv_quantification.training_data import MISPLACED, Labelled
 from algorithms.training.card import Card, Figure, TrainingData
 from algorithms.training.figures import Interval
 from algorithms.training.manifest import Entry
@@ -115,6 +115,11 @@ def card(pictures: Sequence[Labelled], report: EvaluationReport) -> Card:
             "from the simulator only.",
             f"Everything in mm, mm2, ml and g rests on {len(physical)} patients with a spacing; ratios on all.",
             "Experts count papillary muscles to the cavity, and so do the networks.",
+            *(
+                f"{patient}: {reason}; nothing was learned from it, and no figure rests on it."
+                for patient, reason in MISPLACED.items()
+                if patient in patients
+            ),
             "Experts drew end-diastole and end-systole only; the frames between are seen by no expert.",
             "Experts' contours differ from patient to patient in how tightly they follow the blood: errors of area "
             "that are constant over a patient's frames come from there.",

@@ -69,22 +69,22 @@ class Tree(nn.Module):
             self.left: nn.Module = BasicBlock(inside, outside, stride)
             self.right: nn.Module = BasicBlock(outside, outside, 1)
             self.root = Root(carried, outside)
+            self.project = (
+                nn.Identity()
+                if inside == outside
+                else nn.Sequential(nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside))
+            )
         else:
             self.left = Tree(depth - 1, inside, outside, stride)
             self.right = Tree(depth - 1, outside, outside, carried=carried + outside)
         self.shrink = nn.MaxPool2d(stride, stride) if stride > 1 else nn.Identity()
-        same = inside == outside
-        self.project = (
-            nn.Identity() if same else nn.Sequential(nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside))
-        )
 
-    def forward(self, x: Tensor, children: Sequence[Tensor] = (), residual: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, children: Sequence[Tensor] = ()) -> Tensor:
         children = list(children)
-        small = self.shrink(x)
         if self.whole:
-            children.append(small)
+            children.append(self.shrink(x))
         if self.depth == 1:
-            left = self.left(x, self.project(small))
+            left = self.left(x, self.project(self.shrink(x)))
             right = self.right(left, left)
             return self.root([right, left, *children])
         left = self.left(x)
@@ -92,10 +92,10 @@ class Tree(nn.Module):
 
 
 class DeepLayerAggregation(nn.Module):
-    """(n, 1, 128, 128) equalised crop -> ``indices`` (n, 11) in standard units and ``masks`` (n, 2, 128, 128) logits.
+    """(n, 1, 128, 128) equalised crop -> ``indices`` (n, 11) in mm2 and mm, and ``masks`` (n, 2, 128, 128) logits.
 
-    Masks: channel 0 the cavity, channel 1 all inside the epicardium. Standard units: index_mean and index_deviation,
-    buffers of the network, turn them into mm2 and mm (done in ``forward``, so the exported model speaks mm).
+    Masks: channel 0 the cavity, channel 1 all inside the epicardium. The index head works in units of the training
+    pictures' spread; the buffers index_mean and index_deviation turn them into mm2 and mm.
     """
 
     def __init__(self, channels: Sequence[int] = DLA34_HALF_CHANNELS, levels: Sequence[int] = DLA34_LEVELS) -> None:

@@ -24,14 +24,16 @@ class Options(AlgorithmOptions):
         description="Part of the heartbeat that the frames must cover; prospective gating leaves out its end.",
     )
     area_disagreement_percent: float = Field(
-        default=15.0,
+        default=20.0,
         gt=0,
         le=100,
-        description="Difference of an area from the networks and from the mask above which a slice is flagged.",
+        description="Difference of an area from the networks and from the mask above which a slice is flagged, "
+        "if it is more than a pixel's width along the cavity's outline.",
     )
     length_disagreement_mm: float = Field(
         default=4.0,
         gt=0,
         le=50,
-        description="The same for diameters and wall thicknesses: about twice the error of such networks.",
+        description="The same for the mean over the three diameters, and over the six wall thicknesses, of a frame: "
+        "about twice the error of such networks.",
     )

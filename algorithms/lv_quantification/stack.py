@@ -24,7 +24,7 @@ from algorithms.lv_quantification.planes import (
     tilt_deg,
 )
 from dicom_node.errors import UnsuitableSeries
-from dicom_node.series import Plane, Series, Spacing, Volume
+from dicom_node.series import Frame, Plane, Series, Spacing, Volume
 
 SAME_PLACE_MM = 1.0
 SPACING_WITHIN = 1e-3
@@ -80,18 +80,24 @@ class _Run:
     plane: Plane
     phases: int  # that its slices have, or should have
 
+    @property
+    def frame_of_reference(self) -> str | None:
+        """``None`` where frames of one series have several: some anonymisers give every file its own."""
+        found = {_plane(frame).frame_of_reference_uid for volume in self.volumes for frame in volume.frames}
+        return found.pop() if len(found) == 1 else None
+
     def goes_with(self, other: _Run) -> bool:
         mine, its = self.volumes[0], other.volumes[0]
         return (
             self.phases == other.phases
             and (mine.rows, mine.columns) == (its.rows, its.columns)
             and _same_spacing(mine.spacing, its.spacing)
-            and self.plane.frame_of_reference_uid == other.plane.frame_of_reference_uid
+            and (self.frame_of_reference is None or other.frame_of_reference in (None, self.frame_of_reference))
             and are_parallel(self.plane, other.plane)
         )
 
     def positions_mm(self, normal: NDArray[np.float64]) -> list[float]:
-        return [float(normal @ np.array(_plane(volume).position_mm)) for volume in self.volumes]
+        return _positions_mm(self.volumes, normal)
 
 
 def short_axis_stack(series: Series, least_cover: float = 0.8) -> Stack:
@@ -117,6 +123,8 @@ def short_axis_stack(series: Series, least_cover: float = 0.8) -> Stack:
     best = max(stacks, key=lambda stack: (sum(not faults[id(volume)] for volume in stack), len(stack)))
     if told := _told(best, faults):
         raise UnsuitableSeries(f"the short-axis stack of {len(best)} slice(s) cannot be measured: {told}")
+    if lost := _lost(best, series.volumes, faults):
+        raise UnsuitableSeries(f"the short-axis stack of {len(best)} slice(s) is not whole: {lost}")
     others = [_named(stack, _told(stack, faults)) for stack in stacks if stack is not best]
     return _stack(best, beat_s, tuple(f"not measured: {text}" for text in (*others, *left_out)))
 
@@ -182,8 +190,8 @@ def _same_place_mm(run: _Run) -> float:
 
 
 def _in_order(volumes: Sequence[Volume]) -> list[Volume]:
-    normal = normal_to_apex(_plane(volumes[0]))
-    return sorted(volumes, key=lambda volume: float(normal @ np.array(_plane(volume).position_mm)))
+    positions = _positions_mm(volumes, normal_to_apex(_plane(volumes[0])))
+    return [volumes[index] for index in np.argsort(positions, kind="stable")]
 
 
 def _told(volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
@@ -203,6 +211,33 @@ def _told(volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
     return "; ".join(told[:TOLD_FAULTS]) + more
 
 
+def _lost(best: Sequence[Volume], volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
+    """What the series of the stack hold beside it that must be slices of it: measured without, it would look whole.
+
+    Of other series only a cine that lacks nothing but its spacing must be one. A second picture of a place that is
+    taken (another kind, another echo) is none of them.
+    """
+    plane, uids = _plane(best[0]), {volume.series_uid for volume in best}
+    normal, inside = normal_to_apex(plane), {id(volume) for volume in best}
+    taken = _positions_mm(best, normal)
+    same_place_mm = max(SAME_PLACE_MM, (plane.thickness_mm or 0.0) / 2.0)
+    reasons = Counter[str]()
+    for volume in volumes:
+        grid = (volume.modality, volume.rows, volume.columns)
+        without_scale = volume.spacing is None and len(volume.frames) == len(best[0].frames)
+        if id(volume) in inside or grid != ("MR", best[0].rows, best[0].columns):
+            continue
+        if volume.series_uid not in uids and not without_scale:
+            continue
+        own = volume.frames[0].plane
+        if own is None:
+            reasons["image(s) of its series without a valid ImagePositionPatient and ImageOrientationPatient"] += 1
+        elif are_parallel(own, plane) and not _any_near(_positions_mm([volume], normal), taken, same_place_mm):
+            why = "; ".join(faults.get(id(volume), ())) or "its spacing or number of frames is not that of the others"
+            reasons[f"slice(s) that belong to it left out: {why}"] += 1
+    return "; ".join(f"{count} {reason}" for reason, count in reasons.items())
+
+
 def _named(volumes: Sequence[Volume], faults: str) -> str:
     uids = ", ".join(dict.fromkeys(volume.series_uid for volume in volumes))
     named = (
@@ -215,9 +250,8 @@ def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ..
     plane = _plane(volumes[0])
     normal = normal_to_apex(plane)
     slices = []
-    for volume in volumes:
+    for volume, position in zip(volumes, _positions_mm(volumes, normal), strict=True):
         assert volume.timing is not None
-        position = float(normal @ np.array(_plane(volume).position_mm))
         slices.append(Slice(volume, position, tuple(1000.0 * time for time in volume.timing.times_s)))
     beats = [1000.0 * beat for volume in volumes if (beat := rr_s(volume, beat_s)) is not None]
     told = list(notes)
@@ -243,8 +277,12 @@ def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ..
     )
 
 
-def _plane(volume: Volume) -> Plane:
-    plane = volume.frames[0].plane
+def _positions_mm(volumes: Sequence[Volume], normal: NDArray[np.float64]) -> list[float]:
+    return [float(normal @ np.array(_plane(volume).position_mm)) for volume in volumes]
+
+
+def _plane(of: Volume | Frame) -> Plane:
+    plane = of.frames[0].plane if isinstance(of, Volume) else of.plane
     assert plane is not None
     return plane
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.lv_quantification.base import above_base
 from algorithms.lv_quantification.function import (
     LEAST_SLICES,
     GlobalFunction,
@@ -25,6 +26,11 @@ from dicom_node.errors import UnsuitableSeries
 from dicom_node.series import FrameRef
 
 CAVITY, MYOCARDIUM = 0, 1
+APART = "apart from the other slices in which a ventricle was found"
+CUT_OFF = 0.5
+"""Of the widest cavity at end-diastole: a stack whose last slice has more was not taken down to the apex."""
+LEAST_CHANGE = 0.02
+"""Part of its volume by which a weak heart still changes over the cycle; of a still picture noise makes 1 %."""
 DIAMETERS, THICKNESSES = slice(2, 5), slice(5, 11)
 
 
@@ -112,7 +118,7 @@ def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
     """Puts the slices together.
 
     Raises:
-        UnsuitableSeries: no slice has a ventricle in sight, or its cavity does not change.
+        UnsuitableSeries: no slice has a ventricle in sight, or its cavity does not beat.
     """
     found = [index for index, one in enumerate(estimates) if one.found]
     if not found:
@@ -124,21 +130,36 @@ def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
     together = largest_run([stack.slices[index].position_mm for index in found], distance)
     kept = [found[position] for position in together]
     not_measured = [
-        (index, one.reason if not one.found else "apart from the other slices in which a ventricle was found")
-        for index, one in enumerate(estimates)
-        if index not in kept
+        (index, one.reason if not one.found else APART) for index, one in enumerate(estimates) if index not in kept
     ]
-    slices = tuple(
-        _measured(stack, index, estimates[index], level) for index, level in zip(kept, levels(len(kept)), strict=True)
-    )
-    areas = np.stack([one.values[:, CAVITY] for one in slices])
-    positions = [one.slice.position_mm for one in slices]
-    try:
-        cycle = phases(volumes_ml(areas, positions, distance))
-    except ValueError as error:
-        raise UnsuitableSeries(f"{error}; needs a cine in which the heart beats") from error
-    function, notes = _function(slices, areas, positions, stack, cycle)
+    areas = np.stack([reported(estimates[index])[:, CAVITY] for index in kept])
+    positions = [stack.slices[index].position_mm for index in kept]
+    cycle = _beating(volumes_ml(areas, positions, distance))
+    if above := above_base(areas[:, cycle.ed_frame], areas[:, cycle.es_frame]):
+        not_measured = sorted([*not_measured, *zip(kept, above, strict=False)])
+        kept, areas, positions = kept[len(above) :], areas[len(above) :], positions[len(above) :]
+        cycle = _beating(volumes_ml(areas, positions, distance))
+    cut_off = _cut_off(stack, kept, areas[:, cycle.ed_frame])
+    places = (Level.MID,) * len(kept) if cut_off else levels(len(kept))
+    slices = tuple(_measured(stack, index, estimates[index], level) for index, level in zip(kept, places, strict=True))
+    function, notes = (None, [cut_off]) if cut_off else _function(slices, areas, positions, stack, cycle)
     return Study(stack, slices, tuple(not_measured), cycle, function, tuple(filter(None, (cycle.note, *notes))))
+
+
+def _beating(volumes: NDArray[np.float64]) -> Phases:
+    """The phases of volumes that change as those of a heart."""
+    needed = "needs a cine in which the heart beats"
+    try:
+        cycle = phases(volumes)
+    except ValueError as error:
+        raise UnsuitableSeries(f"{error}; {needed}") from error
+    change = 1.0 - float(cycle.curve.min() / cycle.curve.max())
+    if change < LEAST_CHANGE:
+        raise UnsuitableSeries(
+            f"what looks like a cavity changes by {change:.1%} over the cycle, as a picture that stands still does by "
+            f"its noise; {needed} (>= {LEAST_CHANGE:.0%})"
+        )
+    return cycle
 
 
 def levels(count: int) -> tuple[Level, ...]:
@@ -146,6 +167,21 @@ def levels(count: int) -> tuple[Level, ...]:
     if count < LEAST_SLICES:
         return (Level.MID,) * count
     return tuple(tuple(Level)[3 * index // count] for index in range(count))
+
+
+def _cut_off(stack: Stack, kept: Sequence[int], areas_mm2: NDArray[np.float64]) -> str:
+    """Why a stack has too little of the ventricle for volumes, and for thirds of it; empty if it has not.
+
+    Towards the base that cannot be told: there the ventricle is wide up to its last slice.
+    """
+    areas = np.nan_to_num(areas_mm2)
+    share = float(areas[-1] / areas.max()) if areas.max() > 0 else 0.0
+    if len(kept) < LEAST_SLICES or kept[-1] < len(stack.slices) - 1 or share <= CUT_OFF:
+        return ""
+    return (
+        f"no volumes: the stack ends inside the ventricle (its last slice still has {share:.0%} of the widest cavity); "
+        "slices down to the apex are needed"
+    )
 
 
 def _distance_mm(stack: Stack) -> float:

@@ -94,7 +94,7 @@ def _frames(study: Study, one: MeasuredSlice) -> Iterator[dict[str, Any]]:
     for frame, ref in enumerate(one.refs):
         yield {
             "sop_instance_uid": ref.sop_instance_uid,
-            "frame_number": ref.frame_number,
+            "frame_number": ref.frame_number or 1,
             "slice_index": one.index,
             "time_ms": round(one.slice.times_ms[frame], 3),
             **_indices(one.values[frame]),

@@ -21,6 +21,7 @@ from algorithms.lv_quantification.augment import crop_sample, field_sample
 from algorithms.lv_quantification.crop import CROP_PX, FIELD_PX
 from algorithms.lv_quantification.evaluate import evaluate
 from algorithms.lv_quantification.folds import FOLDS
+from algorithms.lv_quantification.indices import INDEX_NAMES
 from algorithms.lv_quantification.lessons import (
     ESTIMATED_TRUST,
     SIMULATED_PICTURES,
@@ -34,13 +35,14 @@ from algorithms.lv_quantification.lessons import (
 )
 from algorithms.lv_quantification.model_card import VERSION, card, entries
 from algorithms.lv_quantification.network import DeepLayerAggregation, finder
-from algorithms.lv_quantification.training_data import Labelled, read_labelled
+from algorithms.lv_quantification.training_data import MISPLACED, Labelled, read_labelled
 from algorithms.training.card import write_card
 from algorithms.training.export import export
 from algorithms.training.loop import Schedule, choose_device, fit
 from algorithms.training.manifest import write_manifest
 from algorithms.training.run import RunFolder
 from dicom_node.algorithm import EvaluationReport, Workbench
+from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
 FINDER_SCHEDULE = Schedule(epochs=24, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
@@ -60,12 +62,9 @@ def finder_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple
 
 def dla_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]]:
     """Crops (n, 1, 128, 128), masks (n, 2, 128, 128), indices (n, 11), trust (n,)."""
-    real = tuple(lesson for lesson in fold.real if lesson.cavity.any())
-    simulated = tuple(lesson for lesson in fold.simulated if lesson.cavity.any())
-    with_ventricle = Fold(fold.number, real, simulated)
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(with_ventricle, DLA_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(fold, DLA_SCHEDULE.batch_size, rng):
             samples = [crop_sample(lesson, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.picture for sample in samples]))[:, None],
@@ -117,8 +116,12 @@ def new_dla(fold: Fold) -> DeepLayerAggregation:
     rng = np.random.default_rng(fold.number)
     lessons = [lesson for lesson in fold.real if lesson.cavity.any()]
     seen = np.array([crop_sample(lesson, rng).indices for lesson in lessons])
+    known = np.isfinite(seen).any(axis=0)
+    if not known.all():
+        missing = ", ".join(name for name, there in zip(INDEX_NAMES, known, strict=True) if not there)
+        raise UsageError(f"no picture of fold {fold.number + 1} teaches {missing}: pictures with contours are needed")
     network.index_mean.copy_(torch.from_numpy(np.nanmean(seen, axis=0)))
-    network.index_deviation.copy_(torch.from_numpy(np.nanstd(seen, axis=0)))
+    network.index_deviation.copy_(torch.from_numpy(np.maximum(np.nanstd(seen, axis=0), 1e-3)))
     return network
 
 
@@ -150,7 +153,11 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     device = choose_device(bench.device)
     for number in range(FOLDS):
         bench.progress(number / FOLDS, f"fold {number + 1} of {FOLDS}")
-        seen = tuple(lesson for lesson, fold in zip(lessons, held_out, strict=True) if fold != number)
+        seen = tuple(
+            lesson
+            for picture, lesson, fold in zip(pictures, lessons, held_out, strict=True)
+            if fold != number and picture.patient not in MISPLACED
+        )
         fold = Fold(number, seen, simulated)
         _export_finder(train_finder(fold, run, device, bench.seed), out / f"finder_{number + 1}.onnx")
         _export_dla(train_dla(fold, run, device, bench.seed), out / f"dla_{number + 1}.onnx")
@@ -166,7 +173,7 @@ def publish(
         for number in range(FOLDS)
     ]
     write_manifest(out, entries(patients, {}))
-    report = evaluate(data, replace(bench, models=ModelFolder(out)))
+    report = evaluate(data, replace(bench, models=ModelFolder(out, device=bench.device)))
     write_manifest(out, entries(patients, report.values))
     write_card(out / "model_card.md", card(pictures, report))
     return report

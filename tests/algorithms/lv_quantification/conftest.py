@@ -7,11 +7,15 @@ at end-diastole to 1 at end-systole.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from algorithms.lv_quantification.indices import indices_of
 from dicom_node.algorithm import ModelInfo
@@ -169,3 +173,173 @@ def rings() -> type[Rings]:
 def ring_estimate() -> type[RingEstimate]:
     """The class RingEstimate."""
     return RingEstimate
+
+
+AIR, WALL, BLOOD = 100.0, 300.0, 900.0
+
+
+def _three_greys(inner_mm: float, outer_mm: float, centre_px=(60.0, 44.0), shape=(ROWS, COLUMNS), spacing=SPACING):
+    """(rows, columns) uint16: a cavity of BLOOD in a ring of WALL in AIR; edges a pixel wide."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    away = np.hypot((x - centre_px[0]) * spacing.column_mm, (y - centre_px[1]) * spacing.row_mm)
+    pixel = min(spacing.row_mm, spacing.column_mm)
+    wall, blood = (np.clip((radius - away) / pixel + 0.5, 0.0, 1.0) for radius in (outer_mm, inner_mm))
+    return (AIR + (WALL - AIR) * wall + (BLOOD - WALL) * blood).round().astype(np.uint16)
+
+
+@dataclass(frozen=True)
+class GreySeers:
+    """Models of lv_quantification that see right on pictures of three greys, and nothing on others.
+
+    ``factors``: what index network 1 ... 5 multiplies the true indices by. ``held_out``: patient -> the network that
+    never saw it. ``asked``: the names that were opened.
+    """
+
+    factors: Sequence[float] = (1.0,) * 5
+    held_out: Mapping[str, int] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def open(self, name: str) -> GreySeer:
+        self.asked.append(name)
+        return GreySeer(ModelInfo(name, "0", "0" * 64), self.factors[int(name[-1]) - 1])
+
+    def card(self, name: str):
+        return {"held_out_patients": [who for who, number in self.held_out.items() if number == int(name[-1])]}
+
+
+@dataclass(frozen=True)
+class GreySeer:
+    """One of them."""
+
+    info: ModelInfo
+    factor: float
+
+    def run(self, inputs):
+        if self.info.name.startswith("finder"):
+            seen = inputs["field"]
+            brightest = seen >= seen.max(axis=(2, 3), keepdims=True)
+            return {"cavity": np.where(brightest & (seen > 0.0), 8.0, -8.0).astype(np.float32)}
+        masks = np.stack([_by_grey(picture[0]) for picture in inputs["crop"]])
+        one = Spacing(1.0, 1.0)
+        indices = np.stack([indices_of(cavity, inside & ~cavity, one) for cavity, inside in masks])
+        return {
+            "indices": np.nan_to_num(indices * self.factor).astype(np.float32),
+            "masks": np.where(masks, 8.0, -8.0).astype(np.float32),
+        }
+
+
+def _by_grey(seen: np.ndarray) -> np.ndarray:
+    """(2, 128, 128) cavity and all inside the wall: greys that many pixels share are air, wall, blood, in this order.
+
+    An equalised value is the share of pixels below it: the edge between two greys is halfway between the ends of both.
+    """
+    values, counts = np.unique(seen, return_counts=True)
+    many = counts >= 140
+    low, high = (values - counts / seen.size)[many], (values + counts / seen.size)[many]
+    edges = [*((high[:-1] + low[1:]) / 2.0), np.inf, np.inf]
+    return np.stack([seen > edges[1], seen > edges[0]])
+
+
+@pytest.fixture(scope="session")
+def three_greys() -> Callable[..., np.ndarray]:
+    """A function: see _three_greys."""
+    return _three_greys
+
+
+@pytest.fixture(scope="session")
+def grey_seers() -> type[GreySeers]:
+    """The class GreySeers."""
+    return GreySeers
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Writes the folder layouts of training_data.py. Hearts of three greys beat as those of Rings: inner radius
+    r (1 - 0.3 s), the outer one keeps the wall's area; end-diastole is the last frame of ten, end-systole the fifth.
+    """
+
+    root: Path
+    frames: int = 10
+    ed: int = 9
+    es: int = 4
+    centre_px: tuple[float, float] = (60.0, 44.0)
+
+    def radii_mm(self, radius_mm: float, frame: int) -> tuple[float, float]:
+        inner = radius_mm * (1.0 - 0.3 * float(_contraction(self.frames)[frame])) if radius_mm else 0.0
+        return inner, math.sqrt(inner**2 + (radius_mm + 9.0) ** 2 - radius_mm**2) if radius_mm else 0.0
+
+    def dicom(self, patient: str, radii_mm: Sequence[float]) -> Path:
+        """PATIENT/dicom and PATIENT/contours: slices from the base 10 mm apart; no heart and no contour at radius 0."""
+        folder = self.root / patient
+        (folder / "dicom").mkdir(parents=True)
+        (folder / "contours").mkdir()
+        for index, radius in enumerate(radii_mm):
+            for frame in range(self.frames):
+                number = self.frames * index + frame + 1
+                inner, outer = self.radii_mm(radius, frame)
+                header = _mr(_three_greys(inner, outer, self.centre_px), f"2.25.{number}", index, frame / self.frames)
+                header.CardiacNumberOfImages = self.frames
+                header.save_as(folder / "dicom" / f"{number}.dcm", enforce_file_format=True)
+                if radius and frame in (self.ed, self.es):
+                    self.contour(patient, number, "i", inner)
+                if radius and frame == self.ed:
+                    self.contour(patient, number, "o", outer)
+        return folder
+
+    def contour(self, patient: str, number: int, which: str, radius_mm: float) -> Path:
+        around = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
+        points = np.array(self.centre_px) + radius_mm / SPACING.row_mm * np.stack([np.cos(around), np.sin(around)], 1)
+        path = self.root / patient / "contours" / f"IM-0001-{number:04d}-{which}contour-manual.txt"
+        np.savetxt(path, points, fmt="%.2f")
+        return path
+
+    def png(self, patient: str, numbers_and_radii: Mapping[int, float], size: int = 256) -> None:
+        """images and endocardium: one picture each, of an inner radius in mm at their assumed spacing."""
+        spacing = Spacing(1.33 * 256 / size, 1.33 * 256 / size)
+        for name in ("images", "endocardium"):
+            (self.root / "png" / name).mkdir(parents=True, exist_ok=True)
+        for number, radius in numbers_and_radii.items():
+            greys = _three_greys(radius, radius + 10.0, (0.47 * size, 0.52 * size), (size, size), spacing)
+            y, x = np.mgrid[:size, :size]
+            mask = np.hypot(x - 0.47 * size, y - 0.52 * size) * spacing.row_mm < radius
+            name = f"{patient}-IM-0001-{number:04d}.png"
+            Image.fromarray((greys / 4).astype(np.uint8)).save(self.root / "png" / "images" / name)
+            Image.fromarray(mask.astype(np.uint8) * 255).save(self.root / "png" / "endocardium" / name)
+
+
+def _mr(pixels: np.ndarray, uid: str, index: int, part_of_beat: float) -> Dataset:
+    """A classic MR image of one frame of a short-axis slice, 10 mm further to the apex with each ``index``."""
+    plane = _plane_at(10.0 * index)
+    made = Dataset()
+    made.SOPClassUID, made.SOPInstanceUID = MR_IMAGE, uid
+    made.StudyInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = "1.2.3", "1.2.3.4", "1.9"
+    made.Modality = "MR"
+    made.ImagePositionPatient = [f"{value:.6f}" for value in plane.position_mm]
+    made.ImageOrientationPatient = [f"{value:.8f}" for value in (*plane.row_direction, *plane.column_direction)]
+    made.PixelSpacing, made.SliceThickness = [SPACING.row_mm, SPACING.column_mm], 8
+    made.TriggerTime, made.NominalInterval = f"{800.0 * part_of_beat:.1f}", 800
+    made.Rows, made.Columns = pixels.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 12, 11, 0
+    made.PixelData = pixels.astype("<u2").tobytes()
+    made["PixelData"].VR = "OW"
+    made.file_meta = FileMetaDataset()
+    made.file_meta.MediaStorageSOPClassUID, made.file_meta.MediaStorageSOPInstanceUID = MR_IMAGE, uid
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return made
+
+
+@pytest.fixture
+def collection(tmp_path) -> Collection:
+    """Writes labelled pictures below tmp_path / "data"."""
+    return Collection(tmp_path / "data")
+
+
+@pytest.fixture
+def load(tmp_path):
+    """The node's loader, as the command hands it to train and evaluate."""
+    from dicom_node.load import load_series
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return lambda paths: load_series(paths, scratch)

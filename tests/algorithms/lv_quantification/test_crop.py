@@ -96,7 +96,7 @@ def test_grid_axes_are_mm_of_the_picture():
 
 @pytest.mark.parametrize(("spacing", "turn"), [((1.0, 1.0), 0.0), ((1.4, 1.4), 33.0), ((1.8, 0.9), -120.0)])
 def test_back_to_picture_is_the_inverse(spacing, turn):
-    """A disc of 20 mm drawn on the grid comes back as a disc of 20 mm, within a pixel of where the grid's middle was."""
+    """A disc of 20 mm drawn on the grid comes back as one, within a pixel of the grid's middle."""
     away = np.hypot(*(np.mgrid[:128, :128] - 63.5)) * CROP_MM
     centre = (70.2, 81.7)
     drawn = np.clip(20.5 - away, 0, 1).astype(np.float32)

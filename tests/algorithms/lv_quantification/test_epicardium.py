@@ -10,10 +10,11 @@ from algorithms.lv_quantification.epicardium import estimated_inside
 from algorithms.lv_quantification.indices import indices_of
 from dicom_node.series import Spacing
 
+FINE = Spacing(1.3, 1.3)
 BLOOD, WALL, AROUND = 900.0, 150.0, 450.0
 
 
-def heart(thickness_mm, spacing=Spacing(1.3, 1.3), around=AROUND, noise=12.0):
+def heart(thickness_mm, spacing=FINE, around=AROUND, noise=12.0):
     """(image, cavity, all inside the epicardium). ``thickness_mm``: (angle in degrees) -> mm; cavity of 21 mm."""
     rows, columns = round(120 / spacing.row_mm), round(130 / spacing.column_mm)
     y, x = np.mgrid[:rows, :columns]

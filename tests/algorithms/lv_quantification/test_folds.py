@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
-from algorithms.lv_quantification.folds import FOLDS, descriptor, folds_of  # noqa: E402
-from dicom_node.errors import UsageError  # noqa: E402
+from algorithms.lv_quantification.folds import FOLDS, descriptor, folds_of
+from dicom_node.errors import UsageError
 
 STYLES = 5
 

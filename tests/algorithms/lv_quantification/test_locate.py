@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from algorithms.lv_quantification.crop import FIELD_MM, FIELD_PX
-from algorithms.lv_quantification.locate import FOUND_FROM, Candidate, candidates, chained
+from algorithms.lv_quantification.locate import FOUND_FROM, Candidate, candidates, chained, followed
 
 MIDDLE = (FIELD_PX - 1) / 2
 
@@ -76,3 +76,15 @@ def test_another_breath_hold_stays_on_the_chain(jump_mm):
 
 def test_one_slice_takes_its_most_certain():
     assert chained([[at(0, 0, 0.6), at(50, 0, 0.9)]]) == [at(50, 0, 0.9)]
+
+
+def test_beyond_the_apical_end_and_inside_the_chain_it_is_looked_again():
+    """Slices above the base are not guessed at; inside, the place lies between its neighbours; two beyond the tip."""
+    chain = [None, at(0, 0), None, at(6, 4), None, None, None]
+    found = followed(chain)
+    assert found[0] is None
+    assert (found[1], found[3]) == (chain[1], chain[3])
+    assert (found[2].x_mm, found[2].y_mm, found[2].certainty) == (3.0, 2.0, 0.0)
+    assert [(one.x_mm, one.y_mm, one.certainty) for one in found[4:6]] == [(6.0, 4.0, 0.0)] * 2
+    assert found[6] is None
+    assert followed([None, None]) == [None, None]

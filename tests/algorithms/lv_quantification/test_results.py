@@ -47,7 +47,7 @@ def test_the_summary_has_the_promised_keys_and_they_are_json(run):
         "sop_instance_uid", "frame_number", "slice_index", "time_ms", "cavity_area_mm2", "myocardium_area_mm2",
         "diameters_mm", "wall_thickness_mm", "phase", "uncertainty",
     }  # fmt: skip
-    assert (first["frame_number"], first["slice_index"], first["time_ms"]) == (None, 1, 0)
+    assert (first["frame_number"], first["slice_index"], first["time_ms"]) == (1, 1, 0)
     assert (len(first["diameters_mm"]), len(first["wall_thickness_mm"])) == (3, 6)
     assert [frame["phase"] for frame in frames[:20]] == [0] * 8 + [1] * 12
     at_ed = frames[19]

@@ -55,6 +55,25 @@ def test_one_series_for_each_slice_comes_together(cine):
     assert [part.volume.series_uid for part in short_axis_stack(Series("1", volumes)).slices] == ["1.0", "1.10", "1.20"]
 
 
+def test_frames_of_reference_tell_studies_apart_unless_each_file_has_its_own(cine):
+    def slices(uid_of):
+        made = [cine(10.0 * i, series_uid=f"1.{i}") for i in range(3)]
+        return tuple(
+            replace(
+                one,
+                frames=tuple(
+                    replace(frame, plane=replace(frame.plane, frame_of_reference_uid=uid_of(slice_, number)))
+                    for number, frame in enumerate(one.frames)
+                ),
+            )
+            for slice_, one in enumerate(made)
+        )
+
+    assert len(short_axis_stack(Series("1", slices(lambda slice_, frame: "1.5"))).slices) == 3
+    assert len(short_axis_stack(Series("1", slices(lambda slice_, frame: f"1.5.{slice_}"))).slices) == 1
+    assert len(short_axis_stack(Series("1", slices(lambda slice_, frame: f"1.5.{slice_}.{frame}"))).slices) == 3
+
+
 def test_a_second_acquisition_is_named_and_the_more_complete_one_measured(cine):
     first = tuple(cine(10.0 * i, index=i, series_uid="1.1") for i in range(3))
     second = tuple(cine(10.0 * i + 1, index=i, series_uid="1.2") for i in range(5))
@@ -142,6 +161,43 @@ def test_missing_spacing(stack_of):
     refused(replace(series, volumes=tuple(replace(v, spacing=None) for v in series.volumes)), "PixelSpacing")
 
 
+@pytest.mark.parametrize("index", [1, 2])
+def test_a_slice_of_the_series_without_spacing_is_not_passed_over(stack_of, index):
+    """The loader puts it into a run of its own, because its spacing is another."""
+    series = stack_of(3)
+    kept = [volume for number, volume in enumerate(series.volumes) if number != index]
+    lone = replace(series.volumes[index], spacing=None, slice_index=0)
+    refused(replace(series, volumes=(*kept, lone)), "not whole", "1 slice(s) that belong to it", "PixelSpacing")
+
+
+def test_a_slice_without_spacing_in_a_series_of_its_own_is_not_passed_over(cine):
+    volumes = [cine(10.0 * i, series_uid=f"1.{i}") for i in range(4)]
+    volumes[2] = replace(volumes[2], spacing=None)
+    refused(Series("1", tuple(volumes)), "not whole", "1 slice(s) that belong to it", "PixelSpacing")
+
+
+def test_images_of_the_series_without_a_place_are_not_passed_over(stack_of, cine):
+    still = cine(frames=1, timing=None)
+    lost = replace(still, frames=(replace(still.frames[0], plane=None),), slice_index=None)
+    with pytest.raises(UnsuitableSeries, match=r"2 image\(s\) of its series without a valid ImagePositionPatient"):
+        short_axis_stack(replace(stack_of(3), volumes=(lost, lost, *stack_of(3).volumes)))
+
+
+def test_a_second_kind_of_picture_at_the_same_places_is_another_acquisition(stack_of):
+    """Magnitude and phase, say, in one series."""
+    series = stack_of(3)
+    other = tuple(replace(volume, timing=None) for volume in series.volumes)
+    stack = short_axis_stack(replace(series, volumes=(*series.volumes, *other)))
+    assert len(stack.slices) == 3
+
+
+def test_an_interval_that_is_no_heartbeat_tells_nothing(cine):
+    times = Timing(tuple(0.04 * i for i in range(20)), "TriggerTime", rr_interval_s=65.535)
+    stack = short_axis_stack(Series("1", (cine(timing=times),)))
+    assert stack.rr_ms is None
+    assert any("not known" in note for note in stack.notes)
+
+
 def test_a_plane_that_is_not_known(cine):
     """Without a place the loader can put no frames together: each is an image of its own."""
     stills = []
@@ -183,6 +239,13 @@ def test_less_than_a_heartbeat(cine):
     stack = short_axis_stack(Series("1", (cine(timing=unknown),)))
     assert stack.rr_ms is None
     assert any("not known" in note for note in stack.notes)
+
+
+@pytest.mark.parametrize(("step_s", "beat_s"), [(0.8, 0.8), (0.1, 0.8), (0.3, None)])
+def test_frames_of_several_heartbeats_are_no_cycle(cine, step_s, beat_s):
+    """A perfusion shows one frame a beat; a real-time series goes on through two."""
+    times = Timing(tuple(step_s * i for i in range(20)), "TriggerTime", rr_interval_s=beat_s)
+    refused(Series("1", (cine(timing=times),)), "more than one heartbeat", f"{20 * step_s * 1000:.0f} ms")
 
 
 def test_many_faults_are_told_shortly(stack_of):
