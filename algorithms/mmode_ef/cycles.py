@@ -20,6 +20,14 @@ DARK_BELOW = 0.3
 """Of the usual brightness of a column: less is no signal."""
 MOST_DARK = 0.1
 """Of a cycle's columns."""
+BLACK_BELOW = 0.06
+"""Of the usual brightness of a column: less is nothing at all, as in the gap that a sweep leaves."""
+GAP_COLUMNS = 3
+"""So many black columns in a row are the gap of the sweep: time jumps there."""
+EDGE_SHARE = 0.04
+"""Of a cycle's width: a gap so near to its edge is beside it."""
+IRREGULAR_FROM = 1 / 3
+"""Share of ectopic beats from which the rhythm itself is irregular."""
 PARTIAL_FROM = 0.15
 """Of the median RR interval: so much beside the cycles is worth a word."""
 BEATS_TO_JUDGE = 3
@@ -61,15 +69,27 @@ class LeftOut:
 
 def dark_columns(strip: Strip) -> NDArray[np.bool_]:
     """(columns,) where the strip holds no signal: dropout, or the gap of the sweep."""
+    return _brightness(strip) < DARK_BELOW
+
+
+def gaps(strip: Strip) -> tuple[tuple[int, int], ...]:
+    """First and last column of each gap of the sweep."""
+    black = np.concatenate(([False], _brightness(strip) < BLACK_BELOW, [False]))
+    edges = np.flatnonzero(np.diff(black.astype(np.int8)))
+    return tuple((int(a), int(b) - 1) for a, b in edges.reshape(-1, 2) if b - a >= GAP_COLUMNS)
+
+
+def _brightness(strip: Strip) -> NDArray[np.float64]:
+    """(columns,) of the brightest twentieth of each column, against the strip's usual."""
     bright = np.percentile(strip.grey, 95, axis=0)
-    return bright < DARK_BELOW * float(np.median(bright))
+    return bright / max(float(np.median(bright)), 1e-6)
 
 
 def sorted_out(
     strip: Strip, found: Sequence[tuple[Detection, FoundPoints]]
 ) -> tuple[tuple[Cycle, ...], tuple[LeftOut, ...]]:
     """Cycles that can be measured, in order of time, and those that cannot, with the reason."""
-    dark = dark_columns(strip)
+    dark, jumps = dark_columns(strip), gaps(strip)
     cycles, left_out = [], []
     for detection, seen in found:
         box = detection.box
@@ -77,7 +97,8 @@ def sorted_out(
         lengths = lengths_mm(seen.points, strip.mm_per_px)
         lost = float(dark[max(0, round(box.x0)) : round(box.x1) + 1].mean())
         reason = f"dropout: {100 * lost:.0f} % of its columns hold no signal" if lost > MOST_DARK else None
-        reason = reason or _beyond(strip, seen.points) or implausible(lengths, seen.points, rr_s)
+        reason = reason or _across(box, jumps) or _beyond(strip, seen.points)
+        reason = reason or implausible(lengths, seen.points, rr_s)
         placed = box.moved(strip.x0, strip.y0)
         if reason:
             left_out.append(LeftOut(placed, detection.probability, reason))
@@ -88,6 +109,14 @@ def sorted_out(
         values = {**lengths, **function_of(lengths)}
         cycles.append(Cycle(placed, detection.probability, points, rr_s, values, uncertainty_mm))
     return tuple(cycles), tuple(left_out)
+
+
+def _across(box: Box, jumps: Sequence[tuple[int, int]]) -> str | None:
+    """A cycle on both sides of the sweep's gap would be made of two."""
+    inside = box.scaled(1 - 2 * EDGE_SHARE, 1.0)
+    if any(first <= inside.x1 and last >= inside.x0 for first, last in jumps):
+        return "the gap of the sweep crosses it: its two sides are of different times"
+    return None
 
 
 def _beyond(strip: Strip, points: NDArray[np.floating]) -> str | None:
@@ -126,6 +155,12 @@ def rhythm_notes(strip: Strip, cycles: Sequence[Cycle], left_out: Sequence[LeftO
                     f"cycle {number} is ectopic: its RR interval of {one.rr_s:.2f} s deviates by "
                     f"{100 * (one.rr_s / median - 1):+.0f} % from the median; it is not in the means"
                 )
+        strays = sum(one.ectopic for one in cycles)
+        if strays > IRREGULAR_FROM * len(cycles):
+            told.append(
+                f"{strays} of {len(cycles)} cycles deviate by more than {100 * share:.0f} % from the median RR "
+                "interval: the rhythm is irregular, and means over the others say little"
+            )
         if len(cycles) == 2 and abs(cycles[0].rr_s - cycles[1].rr_s) / median > share:
             told.append(
                 f"the two cycles last {cycles[0].rr_s:.2f} and {cycles[1].rr_s:.2f} s: the rhythm is irregular, and "

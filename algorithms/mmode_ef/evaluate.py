@@ -1,35 +1,34 @@
 """``dicom-node evaluate mmode_ef --data DIR``: the shipped networks on 500 unseen simulated screens and on real ones.
 
 The simulated screens come from seeds that training never uses and are judged by the node's own path, from the screen
-on. DIR may hold real screens: ``human_tte47/`` with ``ground_truth.json`` (pictures that show no left-ventricular
-M-mode, with the scale read from their ticks). Each is offered with the right region and with wrong ones, and must be
-refused.
+on. DIR may hold real pictures (real_pictures.py): screens of other structures, which must be refused whatever region
+they come with; cuts through human ventricles; strips of mice with traced walls.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.mmode_ef.algorithm import MmodeEf, Networks, SeesStrips
-from algorithms.mmode_ef.gate import KINDS
+from algorithms.mmode_ef.gate import KIND_NAMES, KINDS
 from algorithms.mmode_ef.options import Options
 from algorithms.mmode_ef.phantom import Screen, random_screen
 from algorithms.mmode_ef.points import LENGTHS
 from algorithms.mmode_ef.proposals import overlaps
+from algorithms.mmode_ef.real_pictures import Screen as RealScreen
+from algorithms.mmode_ef.real_pictures import Traced, cut_cines, human_screens, mouse_strips
 from algorithms.mmode_ef.simulated import series_of
 from algorithms.mmode_ef.study import Measured
 from algorithms.training.figures import Interval, interval
 from dicom_node.algorithm import EvaluationReport, Progress, Workbench, silent
 from dicom_node.errors import UnsuitableSeries
-from dicom_node.series import RegionData, RegionFormat, RegionUnit, UltrasoundRegion
+from dicom_node.series import UltrasoundRegion
 
 SCREENS, OTHERS = 500, 100
 UNSEEN = 97
@@ -45,8 +44,8 @@ WANTED: Mapping[str, str] = {
     "cycle_recall": ">= 0.97",
     "cycle_precision": ">= 0.95",
 }
-STRIP_TOP, STRIP_COLUMNS = 342, (42, 943)
-"""Where the strips of the real screens lie (their 0 cm tick and the ends of their time axis)."""
+MOST_TRACED = 0.9
+"""Of a mouse's cycle: with less of it traced, the widest and narrowest may be missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +68,13 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
         {"figure": name, "value": row.value, "low": row.low, "high": row.high, "wanted": _wanted(name)}
         for name, row in rows.items()
     ]
-    real = list(_real_screens(data, networks))
-    values = {**values, "real_screens": real}
-    refused = sum(bool(one["refused"]) for one in real)
-    notes = [f"{SCREENS} simulated screens that training never saw; intervals: 95 %, bootstrap over screens"]
-    if real:
-        notes.append(f"{refused} of {len(real)} real pictures with right or wrong regions were refused; all must be")
-    return EvaluationReport(tuple(table), values, tuple(notes))
+    real = real_figures(data, networks)
+    notes = (
+        f"{SCREENS} simulated ventricles and {OTHERS} other pictures that training never saw; intervals: 95 %, "
+        "bootstrap over screens",
+        *_real_notes(real),
+    )
+    return EvaluationReport(tuple(table), {**values, **real}, notes)
 
 
 def figures_on_simulated(
@@ -92,10 +91,9 @@ def figures_on_simulated(
         progress(0.9 + 0.1 * index / others, "other kinds")
         kind = KINDS[1 + index % (len(KINDS) - 1)]
         screen = random_screen(np.random.default_rng([seed, UNSEEN, 1, index]), kind)
-        turned_away.append((kind, _refusal(algorithm, screen)))
+        turned_away.append((kind, _refusal(algorithm, screen.image, screen.regions)))
     rows = _rows(judged)
-    if turned_away:
-        rows["other_kinds_refused_percent"] = interval([100.0 * bool(reason) for _, reason in turned_away])
+    rows.update(_turned_away_rows(turned_away))
     values = {
         name: {"value": row.value, "low": row.low, "high": row.high, "wanted": _wanted(name)}
         for name, row in rows.items()
@@ -103,6 +101,15 @@ def figures_on_simulated(
     values["refused_ventricles"] = [one.refused for one in judged if one.refused]
     values["accepted_others"] = [kind for kind, reason in turned_away if not reason]
     return rows, values
+
+
+def _turned_away_rows(turned_away: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Interval]]:
+    """Share of the other kinds that was refused: all of them, then each."""
+    if turned_away:
+        yield "other_kinds_refused_percent", interval([100.0 * bool(reason) for _, reason in turned_away])
+    for kind in dict.fromkeys(kind for kind, _ in turned_away):
+        refused = [100.0 * bool(reason) for other, reason in turned_away if other == kind]
+        yield f"other_kinds_refused_percent [{KIND_NAMES[kind]}, n = {len(refused)}]", interval(refused)
 
 
 def _wanted(name: str) -> str:
@@ -183,58 +190,86 @@ def _figures(judged: Sequence[Judged], suffix: str, only: Sequence[str] = ()) ->
         yield "ventricles_refused_percent", interval([100.0 * bool(one.refused) for one in judged])
 
 
-def _refusal(algorithm: MmodeEf, screen: Screen) -> str:
+def real_figures(data: Path, networks: SeesStrips) -> dict[str, list[dict[str, Any]]]:
+    """What became of the real pictures in ``data``: other screens, cuts through human ventricles, traced mice."""
+    strict = MmodeEf(Options(wall_curves=False), networks)
+    lenient = MmodeEf(Options(wall_curves=False, least_lv_percent=1), networks)
+    return {
+        "real_screens": [
+            {"picture": one.name, "region": one.label, "refused": _refusal(strict, one.image, one.regions)}
+            for one in human_screens(data)
+        ],
+        "real_ventricles": [_values_of(strict, one) for one in cut_cines(data)],
+        "mouse_strips": [_against_tracing(lenient, one) for one in mouse_strips(data)],
+    }
+
+
+def _refusal(algorithm: MmodeEf, image: NDArray[np.uint8], regions: tuple[UltrasoundRegion, ...]) -> str:
+    """Why, or "" where it was measured."""
     try:
-        algorithm.measure(series_of(screen.image, screen.regions))
+        algorithm.measure(series_of(image, regions))
     except UnsuitableSeries as error:
         return str(error)
     return ""
 
 
-def _real_screens(data: Path, networks: SeesStrips) -> Iterator[dict[str, Any]]:
-    """Real pictures with right and wrong regions, and why each was refused ("" where it was not)."""
-    algorithm = MmodeEf(Options(wall_curves=False), networks)
-    folder = data / "human_tte47"
-    file = folder / "ground_truth.json"
-    if not file.exists():
-        return
-    for name, about in json.loads(file.read_text("utf-8")).items():
-        image = cv2.imread(str(folder / name)) if name.endswith(".png") else None
-        if image is None:
-            continue
-        image = np.ascontiguousarray(image[..., ::-1])
-        for label, region in regions_for(image, about):
-            try:
-                algorithm.measure(series_of(image, region))
-                reason = ""
-            except UnsuitableSeries as error:
-                reason = str(error)
-            yield {"picture": name, "region": label, "refused": reason}
+def _values_of(algorithm: MmodeEf, cut: RealScreen) -> dict[str, Any]:
+    """Of a picture whose truth nobody knows: whether it was measured, and the values."""
+    told: dict[str, Any] = {"picture": cut.name, "refused": ""}
+    try:
+        (measured,) = algorithm.measure(series_of(cut.image, cut.regions))
+    except UnsuitableSeries as error:
+        return {**told, "refused": str(error)}
+    means = {name: round(value, 2) for name, value in measured.means(Options()).items()}
+    return {**told, "lv_certainty": measured.verdict.lv, "cycles": len(measured.cycles), **means}
 
 
-def regions_for(image: NDArray, about: Mapping[str, Any]) -> Iterator[tuple[str, tuple[UltrasoundRegion, ...]]]:
-    """For a real picture: the right region where it has an M-mode, the whole picture, and a part that is no M-mode."""
-    rows, columns = image.shape[:2]
-    if "px_per_cm" in about:
-        bounds = (STRIP_COLUMNS[0], STRIP_TOP, STRIP_COLUMNS[1], 732)
-        yield "right", (m_mode_region(bounds, 1.0 / about["px_per_s"], 1.0 / about["px_per_cm"]),)
-    yield "whole picture", (m_mode_region((0, 0, columns - 1, rows - 1), 1 / 284, 1 / 27.9),)
-    upper = (columns // 4, rows // 10, 3 * columns // 4, rows // 2)
-    yield "upper half", (m_mode_region(upper, 1 / 284, 1 / 27.9),)
-    yield "none", ()
+def _against_tracing(algorithm: MmodeEf, strip: Traced) -> dict[str, Any]:
+    """The internal dimensions of each measured cycle against the widest and narrowest that were traced in it."""
+    told: dict[str, Any] = {"picture": strip.name, "refused": ""}
+    try:
+        (measured,) = algorithm.measure(series_of(strip.image, strip.regions))
+    except UnsuitableSeries as error:
+        return {**told, "refused": str(error)}
+    mm_per_px = measured.strip.mm_per_px
+    pairs = []
+    for cycle in measured.cycles:
+        seen = strip.lvid_px[max(0, round(cycle.box.x0)) : round(cycle.box.x1) + 1]
+        if np.isfinite(seen).mean() > MOST_TRACED:
+            ours = [cycle.values[name] / mm_per_px for name in ("lvidd_mm", "lvids_mm")]
+            pairs.append([*ours, np.nanmax(seen), np.nanmin(seen)])
+    told |= {"lv_certainty": measured.verdict.lv, "cycles": len(measured.cycles), "cycles_traced": len(pairs)}
+    if pairs:
+        lvidd, lvids, true_lvidd, true_lvids = np.mean(pairs, axis=0)
+        told |= {
+            "lvidd_px": round(float(lvidd), 1),
+            "traced_lvidd_px": round(float(true_lvidd), 1),
+            "lvids_px": round(float(lvids), 1),
+            "traced_lvids_px": round(float(true_lvids), 1),
+            "fs_percent": round(100 * float(1 - lvids / lvidd), 1),
+            "traced_fs_percent": round(100 * float(1 - true_lvids / true_lvidd), 1),
+        }
+    return told
 
 
-def m_mode_region(
-    bounds: tuple[int, int, int, int], seconds_per_px: float, cm_per_px: float, stale: bool = False
-) -> UltrasoundRegion:
-    """An M-mode region in seconds and centimetres."""
-    return UltrasoundRegion(
-        *bounds,
-        format=RegionFormat.M_MODE,
-        data=RegionData.TISSUE,
-        unit_x=RegionUnit.SECOND,
-        unit_y=RegionUnit.CENTIMETRE,
-        delta_x=seconds_per_px,
-        delta_y=cm_per_px,
-        stale=stale,
-    )
+def _real_notes(real: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    """In sentences, what there is no table for."""
+    screens, ventricles = real["real_screens"], real["real_ventricles"]
+    if screens:
+        refused = sum(bool(one["refused"]) for one in screens)
+        yield f"{refused} of {len(screens)} real pictures with right or wrong regions were refused; all must be"
+        for one in screens:
+            if not one["refused"]:
+                yield f"not refused: {one['picture']}, region: {one['region']}"
+    if ventricles:
+        measured = sum(not one["refused"] for one in ventricles)
+        yield f"{measured} of {len(ventricles)} cuts through human ventricles were measured; their truth is not known"
+    for one in real["mouse_strips"]:
+        if one.get("cycles_traced"):
+            yield (
+                f"mouse strip {one['picture']}: {one['cycles_traced']} cycles, LVIDd {one['lvidd_px']:.0f} px "
+                f"(traced {one['traced_lvidd_px']:.0f}), LVIDs {one['lvids_px']:.0f} px (traced "
+                f"{one['traced_lvids_px']:.0f}), FS {one['fs_percent']:.0f} % (traced {one['traced_fs_percent']:.0f})"
+            )
+        else:
+            yield f"mouse strip {one['picture']}: {one['refused'] or 'no cycle where it is traced'}"

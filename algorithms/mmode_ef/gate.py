@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.mmode_ef.points import END_DIASTOLE, END_SYSTOLE
-from algorithms.mmode_ef.preprocess import View
+from algorithms.mmode_ef.preprocess import VIEW_ROWS, View, whitened
 from dicom_node.algorithm import Models
 
+WINDOW_COLUMNS = 256
+"""Of the view that the classifier sees at a time: 2.7 s."""
 KINDS = ("lv", "mitral", "aortic", "tapse", "ivc", "none")
 KIND_NAMES: Mapping[str, str] = {
     "lv": "left ventricle",
@@ -39,7 +41,7 @@ LEAST_SHORTENING = -0.02
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the classifier takes the picture for. ``lv`` is its certainty that it is a left-ventricular M-mode."""
+    """What the classifier takes the strip for. ``lv`` is its certainty that it is a left-ventricular M-mode."""
 
     lv: float
     kind: str
@@ -59,12 +61,26 @@ class Gate:
         self.info = self._model.info
 
     def judge(self, view: View) -> Verdict:
-        """The verdict on a strip."""
-        logits = self._model.run({"view": view.picture[None, None]})["kind"][0].astype(np.float64)
-        shares = np.exp(logits - logits.max())
-        shares /= shares.sum()
+        """The verdict on a strip: the mean of what its windows look like."""
+        logits = self._model.run({"view": windows_of(view)[:, None]})["kind"].astype(np.float64)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
         best = int(shares.argmax())
         return Verdict(float(shares[0]), KINDS[best], float(shares[best]))
+
+
+def windows_of(view: View) -> NDArray[np.float32]:
+    """(n, 192, 256) whitened windows that overlap by half or more and cover the view, as training has them.
+
+    A shorter view leaves the rest of its one window 0.
+    """
+    spare = view.columns - WINDOW_COLUMNS
+    if spare <= 0:
+        window = np.zeros((1, VIEW_ROWS, WINDOW_COLUMNS), np.float32)
+        window[0, :, : view.columns] = view.picture[:, : view.columns]
+        return window
+    starts = np.linspace(0, spare, 1 + int(np.ceil(2 * spare / WINDOW_COLUMNS))).round().astype(int)
+    return np.stack([whitened(view.picture[:, start : start + WINDOW_COLUMNS]) for start in starts])
 
 
 def implausible(lengths: Mapping[str, float], points: NDArray[np.floating], rr_s: float) -> str | None:

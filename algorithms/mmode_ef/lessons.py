@@ -167,15 +167,6 @@ def crop_sample(lesson: Lesson, index: int, rng: np.random.Generator) -> CropSam
     return CropSample(picture, np.clip(points, 0, 1).astype(np.float32), shown)
 
 
-def gate_sample(lesson: Lesson, rng: np.random.Generator) -> tuple[NDArray[np.float32], int]:
-    """A view (192, 384) and its kind; a ventricle upside down is none."""
-    picture, _ = window_of(lesson, rng)
-    kind = KINDS.index(lesson.kind)
-    if kind == 0 and rng.random() < 0.06:
-        return np.ascontiguousarray(picture[::-1]), KINDS.index("none")
-    return picture, kind
-
-
 def varied(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """As another machine might show it: gamma, gain by depth, blur, noise (grey 0..255)."""
     shares = np.clip(picture / 255.0, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25)))

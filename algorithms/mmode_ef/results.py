@@ -16,7 +16,7 @@ from algorithms.mmode_ef.options import Options
 from algorithms.mmode_ef.pictures import strip_picture
 from algorithms.mmode_ef.points import LENGTHS, POINT_NAMES
 from algorithms.mmode_ef.ranges import range_notes
-from algorithms.mmode_ef.strip import Strip
+from algorithms.mmode_ef.strip import BY_RULE, Strip
 from algorithms.mmode_ef.study import Measured
 from algorithms.mmode_ef.summary import cycles_table, summary_of, walls_table
 from dicom_node.codes import (
@@ -100,7 +100,7 @@ def compose(measured: Sequence[Measured], patient_sex: str | None, options: Opti
     """One result from one strip or several; the second strip's groups and picture carry the number 2, and so on."""
     many = len(measured) > 1
     tables = (cycles_table(measured), walls_table(measured))
-    captures = [one for one in measured if one.strip.calibration.startswith("the rule")]
+    captures = [one for one in measured if one.strip.calibration == BY_RULE]
     return AnalysisResult(
         summary=summary_of(measured, options),
         groups=tuple(
@@ -181,7 +181,7 @@ def _mean_group(one: Measured, prefix: str, options: Options) -> MeasurementGrou
 def _remarks(cycle: Cycle) -> tuple[Evaluation, ...]:
     told = [f"detected with certainty {cycle.probability:.3f}"]
     if cycle.chosen:
-        told.append("the most probable cycle")
+        told.append("the most probable regular cycle")
     if cycle.ectopic:
         told.append("ectopic: not in the means")
     return (Evaluation(CYCLE_NOTE, "; ".join(told)),)
@@ -227,7 +227,7 @@ def _notes(one: Measured, prefix: str) -> list[str]:
         f"scale from {strip.calibration}: {strip.seconds_per_px * 1000:.3f} ms per column, {strip.mm_per_px:.4f} mm "
         "per row",
         f"left-ventricular M-mode with certainty {one.verdict.lv:.3f}; {len(one.cycles)} complete cycle(s) measured; "
-        f"the most probable is cycle {one.cycles.index(one.chosen) + 1} ({one.chosen.probability:.3f})",
+        f"the most probable regular one is cycle {one.cycles.index(one.chosen) + 1} ({one.chosen.probability:.3f})",
         "volumes by Teichholz assume a ventricle without regional wall motion abnormality",
         *one.notes,
     ]

@@ -23,6 +23,9 @@ LEAST_COLUMNS, LEAST_ROWS = 48, 64
 LEAST_SECONDS, LEAST_DEPTH_MM = 0.5, 40.0
 DOPPLER = {RegionData.COLOR_FLOW, RegionData.PW_DOPPLER, RegionData.CW_DOPPLER}
 MM_PER_CM = 10.0
+BY_HEADER = "the picture's ultrasound region"
+BY_RULE = "the rule's options (the picture has none of its own)"
+"""Where a scale comes from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ class Strip:
     """The pixels of one M-mode region.
 
     ``grey`` (rows, columns) float32; its first pixel is column ``x0``, row ``y0`` of the screen. ``ecg`` is the region
-    of the ECG, where the header names one. ``calibration`` says where the scale comes from.
+    of the ECG, where the header names one. ``calibration`` is BY_HEADER or BY_RULE.
     """
 
     grey: NDArray[np.float32]
@@ -123,7 +126,7 @@ def _frames(volume: Volume, options: Options) -> list[int]:
 def _chosen(volume: Volume, options: Options) -> tuple[UltrasoundRegion, str]:
     """The region to read and where its scale comes from."""
     if volume.regions:
-        return _m_mode_region(volume.regions), "the picture's ultrasound region"
+        return _m_mode_region(volume.regions), BY_HEADER
     if not options.strip_px:
         raise UnsuitableSeries(
             f"{NEEDED}; the picture has no ultrasound region, so no scale is known. A capture can be measured only "
@@ -147,7 +150,7 @@ def _chosen(volume: Volume, options: Options) -> tuple[UltrasoundRegion, str]:
         delta_x=options.seconds_per_px or 0.0,
         delta_y=(options.mm_per_px or 0.0) / MM_PER_CM,
     )
-    return region, "the rule's options (the picture has none of its own)"
+    return region, BY_RULE
 
 
 def _m_mode_region(regions: tuple[UltrasoundRegion, ...]) -> UltrasoundRegion:

@@ -21,12 +21,12 @@ from algorithms.mmode_ef.card import card_of
 from algorithms.mmode_ef.detect import chosen, judged
 from algorithms.mmode_ef.evaluate import figures_on_simulated
 from algorithms.mmode_ef.gate import KINDS
+from algorithms.mmode_ef.gate_lessons import gate_sample
 from algorithms.mmode_ef.lessons import (
     MOST_CYCLES,
     Pool,
     chunk_names,
     crop_sample,
-    gate_sample,
     make_pool,
     read_pool,
     window_of,
@@ -210,7 +210,7 @@ def train_regressor(run: RunFolder, device: torch.device, seed: int) -> nn.Modul
 
 
 def gate_batches(taught: Pool) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor]]]:
-    """Views (n, 1, 192, 384) and kinds (n,)."""
+    """Windows (n, 1, 192, 256) and kinds (n,)."""
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         batch = GATE_SCHEDULE.batch_size
@@ -280,7 +280,7 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     rows, values = figures_on_simulated(Networks(ModelFolder(out)), bench.seed)
     figures = {name: [row.low, row.value, row.high] for name, row in rows.items() if row.low is not None}
     write_manifest(out, entries(anchors, figures))
-    write_card(out / "card.md", card_of(VERSION, rows, values))
+    write_card(out / "model_card.md", card_of(VERSION, rows, values))
 
 
 def export_all(out: Path, detector: nn.Module, points: nn.Module, gate: nn.Module) -> None:

@@ -79,6 +79,26 @@ def test_partial_cycles_gaps_and_dropout_are_named(eight):
     assert "at 1.50 to 2.50 s was not measured" in notes
 
 
+def test_a_cycle_across_the_gap_of_the_sweep_is_none(eight):
+    strip = strip_of(1000)
+    strip.grey[:, 300:305] = 0
+    strip.grey[20:23, 302] = 250  # a tick in it
+    cycles, left_out = sorted_out(strip, found(eight, (20, 220), (220, 425), (500, 700)))
+    assert [cycle.box.x0 for cycle in cycles] == [27, 507]
+    assert "the gap of the sweep crosses it" in left_out[0].reason
+    beside, none = sorted_out(strip, found(eight, (98, 299), (306, 500)))
+    assert len(beside) == 2
+    assert not none
+
+
+def test_a_rhythm_without_a_usual_beat_is_called_irregular(eight):
+    strip = strip_of(1400)
+    spans = ((0, 200), (200, 330), (330, 540), (540, 840), (840, 1130))
+    cycles, left_out = sorted_out(strip, found(eight, *spans))
+    notes = rhythm_notes(strip, judged_beats(cycles, 0.2), left_out, 0.2)
+    assert any("3 of 5 cycles deviate" in note and "irregular" in note for note in notes)
+
+
 def test_walls_beyond_the_strip_are_not_measured(eight):
     _, left_out = sorted_out(strip_of(), found(eight, (20, 220), ed_rows=(-3, 30, 150, 180)))
     assert "beyond the strip" in left_out[0].reason

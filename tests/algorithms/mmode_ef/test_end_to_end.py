@@ -76,6 +76,19 @@ def test_the_truth_in_gives_the_truth_out(outcome, screen):
     assert keys < set(done.summary)
 
 
+def test_the_summary_has_the_keys_of_the_issue(outcome):
+    folder, _ = outcome
+    summary = json.loads((folder / "results" / "result.json").read_text())["summary"]
+    lengths = {"lvidd_mm", "lvids_mm", "ivsd_mm", "ivss_mm", "lvpwd_mm", "lvpws_mm"}
+    values = {"ef_percent", "fs_percent", "edv_ml", "esv_ml", "lv_mass_g", "heart_rate_bpm"}
+    assert all(isinstance(summary[key], float) for key in lengths | values)
+    for cycle in summary["cycles"]:
+        assert all(isinstance(cycle[key], float) for key in lengths | {"probability"})
+        assert len(cycle["box_px"]) == 4
+        assert tuple(cycle["points_px"]) == POINT_NAMES
+        assert all(len(place) == 2 for place in cycle["points_px"].values())
+
+
 def test_every_length_has_its_line_with_the_half_pixel(outcome, screen):
     folder, done = outcome
     report = pydicom.dcmread(folder / "results" / "report.dcm")

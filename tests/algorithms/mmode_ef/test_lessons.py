@@ -97,14 +97,6 @@ def test_points_out_of_sight_do_not_count():
     assert ((sample.points >= 0) & (sample.points <= 1)).all()
 
 
-def test_kinds_of_the_gate():
-    rng = np.random.default_rng(0)
-    kinds = [lessons.gate_sample(marked(rng, "mitral"), rng)[1] for _ in range(3)]
-    assert kinds == [KINDS.index("mitral")] * 3
-    turned = [lessons.gate_sample(marked(rng, "lv"), rng)[1] for _ in range(60)]
-    assert set(turned) == {0, KINDS.index("none")}
-
-
 def test_simulated_lessons_have_their_truth_on_the_strip():
     lesson = random_lesson(np.random.default_rng(2), "lv")
     rows, columns = lesson.strip.shape

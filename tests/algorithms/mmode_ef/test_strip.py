@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from algorithms.mmode_ef.evaluate import m_mode_region, regions_for
 from algorithms.mmode_ef.options import Options
+from algorithms.mmode_ef.real_pictures import m_mode_region, regions_for
 from algorithms.mmode_ef.simulated import series_of
 from algorithms.mmode_ef.strip import strips_of
 from dicom_node.errors import UnsuitableSeries
