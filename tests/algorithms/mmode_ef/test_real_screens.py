@@ -60,6 +60,7 @@ def _headers(rows: int, columns: int, region: Callable[..., UltrasoundRegion]) -
     """Regions that no picture may be measured with, and what is said of them."""
     strip = {"x0": 42, "y0": rows // 2, "x1": columns - 60, "y1": rows - 30, "delta_x": 1 / 284, "delta_y": 1 / 27.9}
     fan = region(0, 0, columns - 1, rows // 2, format=RegionFormat.TWO_D, unit_x=RegionUnit.CENTIMETRE)
+    stale = region(0, 0, columns + 50, 99, format=RegionFormat.TWO_D, unit_x=RegionUnit.CENTIMETRE)
     spectrum = region(
         **strip | {"format": RegionFormat.SPECTRAL, "data": RegionData.PW_DOPPLER},
         unit_y=RegionUnit.CENTIMETRE_PER_SECOND,
@@ -70,7 +71,7 @@ def _headers(rows: int, columns: int, region: Callable[..., UltrasoundRegion]) -
         "a spectrum": ((fan, spectrum), "none of its 2 regions is M-mode"),
         "two strips": ((region(**strip), region(**strip)), "it has 2 M-mode regions"),
         "of a larger picture": ((region(**strip | {"x1": columns + 200}),), "calibration belongs to another picture"),
-        "a stale neighbour": ((region(**strip), region(0, 0, columns, 9)), "1 of its 2 regions lie outside"),
+        "a stale neighbour": ((region(**strip), stale), "1 of its 2 regions lie outside"),
         "centimetres across": ((region(**strip, unit_x=RegionUnit.CENTIMETRE),), "in centimetre across"),
         "no unit": ((region(**strip, unit_y=RegionUnit.NONE),), "in second across and no unit down"),
         "colour": ((region(**strip, data=RegionData.COLOR_FLOW),), "holds color_flow"),
