@@ -21,12 +21,13 @@ from dicom_node.receive.command import Status
 from dicom_node.receive.stream import IMPLEMENTATION_VERSION_NAME
 
 MADE = (
-    ("1.2.840.10008.5.1.4.1.1.88.34", "the root report of every job (TID 1500)"),
+    ("1.2.840.10008.5.1.4.1.1.88.34", "the root report of every job (TID 1500), and the one that a person verified"),
     ("1.2.840.10008.5.1.4.1.1.66.4", "segments, BINARY"),
     ("1.2.840.10008.5.1.4.1.1.7", "pictures and 16-bit maps of one frame"),
     ("1.2.840.10008.5.1.4.1.1.7.4", "pictures of several frames"),
     ("1.2.840.10008.5.1.4.1.1.3.1", "derived ultrasound series"),
-    ("1.2.840.10008.5.1.4.1.1.88.59", "frames that a reader should see first"),
+    ("1.2.840.10008.5.1.4.1.1.88.59", "frames that a reader should see first; a draft that a person rejected"),
+    ("1.2.840.10008.5.1.4.1.1.104.1", "a report that a person verified, as pages"),
 )
 RECEIVED_STATUSES = {
     Status.SUCCESS: "the bytes are on disk and the instance is recorded; or the same bytes were there already",
@@ -86,7 +87,8 @@ def _storage_scu() -> Iterator[str]:
     yield "Images go before the report that refers to them."
     yield ""
     yield from _table(("SOP class made", "UID", "holds"), ((_name(uid), f"`{uid}`", what) for uid, what in MADE))
-    yield "Where the peer does not accept one of them, these are offered in its place:"
+    yield "Where the peer does not accept one of them, these are offered in its place. Encapsulated PDF, Key Object"
+    yield "Selection and Segmentation have no substitute: they are left out, and the report does not name them there."
     yield ""
     yield from _table(("SOP class", "UID"), ((_name(uid), f"`{uid}`") for uid in FALLBACK_SOP_CLASSES))
     codes = [0x0000, 0x0107, 0x0110, 0x0111, 0x0116, 0x0117, 0x0122, 0x0124, 0x0210, 0x0213]

@@ -11,8 +11,9 @@
     ├── StorageError                exit 6, retried: the disk is full or failing
     ├── PeerError                   exit 7, retried: the peer is away or refused for now
     │   └── PeerRefused             exit 7, never retried: the peer will not take this object
-    └── JobInterrupted              exit 8, retried: the worker was stopped, killed or ran out of a limit
-        └── JobCancelled            exit 8, never retried: a person cancelled it
+    ├── JobInterrupted              exit 8, retried: the worker was stopped, killed or ran out of a limit
+    │   └── JobCancelled            exit 8, never retried: a person cancelled it
+    └── ReviewConflict              exit 9, never retried: somebody else has decided on the draft
 
 A message names what was found, what is needed and what to do. It never holds a patient attribute.
 """
@@ -119,3 +120,9 @@ class JobCancelled(JobInterrupted):
     """A person cancelled the job."""
 
     retryable = False
+
+
+class ReviewConflict(DicomNodeError):
+    """Two decided on one draft: the first holds, and the second is told who that was. Nothing was changed."""
+
+    exit_code = 9

@@ -6,13 +6,17 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from dicom_node.config import ReviewTerms
 from dicom_node.errors import JobInterrupted
 
 ANALYSE = "analyse"
 DELIVER = "deliver"
+REPORT = "report"
+OF_WORKERS = (REPORT, ANALYSE)
+"""Kinds that worker processes do, the more urgent first: a person waits for a report, and it takes a second."""
 
 
 class LeaseLost(JobInterrupted):
@@ -23,7 +27,11 @@ class LeaseLost(JobInterrupted):
 
 @dataclass(frozen=True, slots=True)
 class AnalyseWork:
-    """One algorithm on one complete unit. All that a worker needs; later changes of routing.yaml do not touch it."""
+    """One algorithm on one complete unit. All that a worker needs; later changes of routing.yaml do not touch it.
+
+    ``models`` is the version of the promoted set of models that it is to run with (model_registry.py); "" = those that
+    come with the algorithm.
+    """
 
     rule: str
     algorithm: str
@@ -36,15 +44,19 @@ class AnalyseWork:
     time_limit_s: float
     memory_limit_mib: int
     reason: str
+    models: str = ""
+    review: ReviewTerms = field(default_factory=ReviewTerms)
 
     @property
     def key(self) -> str:
-        """The same algorithm with the same options on the same instances is the same work: its results have one UID.
+        """The same algorithm, models and options on the same instances are the same work: its results have one UID.
 
         So a late instance that the rule does not take makes a new revision of the unit, but no second job; nor does
         a rule that was renamed, nor one for the study where the study is this one series.
         """
         parts = (self.algorithm, self.options, sorted(self.instances))
+        if self.models:
+            parts = (*parts, self.models)
         text = json.dumps(parts, sort_keys=True, default=plain)
         return f"{ANALYSE}:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -56,7 +68,20 @@ class DeliverWork:
     peer: str
 
 
-Work = AnalyseWork | DeliverWork
+@dataclass(frozen=True, slots=True)
+class ReportWork:
+    """What a person decided on the draft of an analyse job (the parent), made into documents.
+
+    ``act_id`` is the row of ``review_acts``. Limits are those of the analysis.
+    """
+
+    act_id: int
+    rule: str
+    time_limit_s: float
+    memory_limit_mib: int
+
+
+Work = AnalyseWork | DeliverWork | ReportWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +110,11 @@ class Job:
     work: Work
     parent_id: int | None
     predecessor_id: int | None
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it runs a candidate beside its parent, an analyse job: nothing of it is reviewed or sent."""
+        return self.kind == ANALYSE and self.parent_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +151,8 @@ def plain(value: Any) -> Any:
 
     Read-only mappings become plain ones; dates become text, which the algorithm's options read as well.
     """
+    if isinstance(value, ReviewTerms):
+        return asdict(value)
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
@@ -128,9 +160,11 @@ def job_of_row(row: sqlite3.Row) -> Job:
     """A row of ``jobs`` with its payload parsed."""
     columns = dict(row)
     payload = json.loads(columns.pop("payload"))
+    work: Work
     if row["kind"] == ANALYSE:
         lists = {name: tuple(payload[name]) for name in ("instances", "send_to")}
-        work: Work = AnalyseWork(**{**payload, **lists})
+        review = ReviewTerms(**payload.get("review", {}))  # jobs of an older version have none
+        work = AnalyseWork(**{**payload, **lists, "review": review})
     else:
-        work = DeliverWork(**payload)
+        work = {DELIVER: DeliverWork, REPORT: ReportWork}[row["kind"]](**payload)
     return Job(**{**columns, "cancel_asked": bool(row["cancel_asked"]), "work": work})

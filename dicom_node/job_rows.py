@@ -8,10 +8,25 @@ from dataclasses import asdict, fields, replace
 
 from dicom_node import retry
 from dicom_node.errors import InvalidResult, JobCancelled, JobInterrupted
-from dicom_node.job import ANALYSE, DELIVER, AnalyseWork, DeliverWork, Job, ResultRow, Work, job_of_row, work_to_json
+from dicom_node.job import (
+    ANALYSE,
+    DELIVER,
+    OF_WORKERS,
+    REPORT,
+    AnalyseWork,
+    DeliverWork,
+    Job,
+    ReportWork,
+    ResultRow,
+    Work,
+    job_of_row,
+    work_to_json,
+)
 from dicom_node.retry import Decision, GiveUp, RetryAfter, RetryPolicy
 
 ON_REQUEST = "cancelled on request"
+SHADOWS_WAIT = 1_000_000
+"""By this much less urgent is a shadow job than its parent: it never holds up work that is meant for somebody."""
 
 
 def note(connection: sqlite3.Connection, now: float, job_id: int, what: str, text: str = "") -> None:
@@ -37,19 +52,35 @@ def put_analyse(
 
 
 def share(connection: sqlite3.Connection, now: float, work: AnalyseWork) -> int:
-    """The job that does this work already; peers of ``work`` that it did not name get its results as well."""
+    """The job that does this work already; peers of ``work`` that it did not name get its results as well.
+
+    Terms of review that are stricter hold for a job that waits; what was begun or made keeps its own.
+    """
     row = connection.execute("SELECT * FROM jobs WHERE key = ?", (work.key,)).fetchone()
     job = job_of_row(row)
     assert isinstance(job.work, AnalyseWork)
     more = [peer for peer in work.send_to if peer not in job.work.send_to]
-    if not more:
+    review = job.work.review.stricter(work.review) if job.state == "waiting" else job.work.review
+    shared = replace(job.work, send_to=(*job.work.send_to, *more), review=review)
+    if shared == job.work:
         return job.id
-    shared = replace(job.work, send_to=(*job.work.send_to, *more))
     connection.execute("UPDATE jobs SET payload = ? WHERE id = ?", (work_to_json(shared), job.id))
-    note(connection, now, job.id, "also to", ", ".join(more))
-    if job.state == "done":
-        put_deliveries(connection, now, replace(job, work=shared), results_of(connection, job.id))
+    if more:
+        note(connection, now, job.id, "also to", ", ".join(more))
+        for sent in _whose_results_are_sent(connection, job.id):
+            put_deliveries(connection, now, sent, shared.send_to, results_of(connection, sent.id))
     return job.id
+
+
+def _whose_results_are_sent(connection: sqlite3.Connection, analysis_id: int) -> list[Job]:
+    """Jobs whose results go, or went, to the peers of an analysis: itself, unless its draft is held; its reports."""
+    rows = connection.execute(
+        "SELECT jobs.* FROM jobs LEFT JOIN reviews ON reviews.job_id = jobs.id WHERE jobs.state = 'done' AND "
+        "(jobs.id = :id AND coalesce(reviews.draft, 'sent') = 'sent' OR jobs.parent_id = :id AND jobs.kind = :report) "
+        "ORDER BY jobs.id",
+        {"id": analysis_id, "report": REPORT},
+    )
+    return [job_of_row(row) for row in rows]
 
 
 def results_of(connection: sqlite3.Connection, job_id: int) -> tuple[ResultRow, ...]:
@@ -59,10 +90,11 @@ def results_of(connection: sqlite3.Connection, job_id: int) -> tuple[ResultRow, 
     return tuple(ResultRow(**row) for row in rows)
 
 
-def put_deliveries(connection: sqlite3.Connection, now: float, job: Job, results: Sequence[ResultRow]) -> None:
-    """One deliver job for each peer that the work names, with a row for each object; known ones stay as they are."""
-    assert isinstance(job.work, AnalyseWork)
-    for peer in dict.fromkeys(job.work.send_to):
+def put_deliveries(
+    connection: sqlite3.Connection, now: float, job: Job, send_to: Sequence[str], results: Sequence[ResultRow]
+) -> None:
+    """One deliver job of the job's results for each peer, with a row for each object; known ones stay as they are."""
+    for peer in dict.fromkeys(send_to):
         key = f"{DELIVER}:{job.id}:{peer}"
         delivery_id = _put(
             connection, now, DELIVER, key, DeliverWork(peer), lane=peer, priority=job.priority, parent_id=job.id
@@ -73,6 +105,21 @@ def put_deliveries(connection: sqlite3.Connection, now: float, job: Job, results
                 "VALUES (?, ?, ?, ?, 'waiting')",
                 [(delivery_id, row.sop_instance_uid, row.role, row.sop_class_uid) for row in results],
             )
+
+
+def put_report(connection: sqlite3.Connection, now: float, analysis: Job, act_id: int) -> int:
+    """The job that makes documents of what a person decided on the draft of an analysis. Returns its id.
+
+    The analysis is also its predecessor, whose objects its documents name or replace.
+    """
+    assert isinstance(analysis.work, AnalyseWork)
+    limits = {name: getattr(analysis.work, name) for name in ("rule", "time_limit_s", "memory_limit_mib")}
+    work = ReportWork(act_id=act_id, **limits)
+    key = f"{REPORT}:{act_id}"
+    place = {"priority": analysis.priority, "parent_id": analysis.id, "predecessor_id": analysis.id}
+    job_id = _put(connection, now, REPORT, key, work, **place)
+    assert job_id is not None  # an act is new
+    return job_id
 
 
 def _put(connection: sqlite3.Connection, now: float, kind: str, key: str, work: Work, **columns: object) -> int | None:
@@ -93,6 +140,37 @@ def _put(connection: sqlite3.Connection, now: float, kind: str, key: str, work: 
         return None
     note(connection, now, cursor.lastrowid, "put")
     return cursor.lastrowid
+
+
+def put_shadow(connection: sqlite3.Connection, now: float, parent: Job, models: str) -> int | None:
+    """A job that runs the candidate ``models`` on what ``parent`` has analysed; ``None`` if it was put before."""
+    assert isinstance(parent.work, AnalyseWork)
+    work = replace(parent.work, models=models, send_to=(), reason=f"shadow of job {parent.id}")
+    key = f"shadow:{parent.id}:{models}"
+    return _put(connection, now, ANALYSE, key, work, priority=parent.priority - SHADOWS_WAIT, parent_id=parent.id)
+
+
+def pin_models(connection: sqlite3.Connection, now: float, algorithm: str, models: str) -> None:
+    """Analyses of the algorithm that still wait take these models. One that becomes work known already is cancelled."""
+    rows = connection.execute(
+        "SELECT * FROM jobs WHERE kind = ? AND state = 'waiting' AND parent_id IS NULL "
+        "AND json_extract(payload, '$.algorithm') = ?",
+        (ANALYSE, algorithm),
+    ).fetchall()
+    for row in rows:
+        work = job_of_row(row).work
+        assert isinstance(work, AnalyseWork)
+        pinned = replace(work, models=models)
+        other = connection.execute("SELECT id FROM jobs WHERE key = ? AND id != ?", (pinned.key, row["id"])).fetchone()
+        if other is not None:
+            text = f"the models in use were changed while it waited, and with these job {other['id']} is the same work"
+            end(connection, now, row["id"], "cancelled", JobCancelled.__name__, text)
+            note(connection, now, row["id"], "cancelled", text)
+        elif pinned != work:
+            connection.execute(
+                "UPDATE jobs SET payload = ?, key = ? WHERE id = ?", (work_to_json(pinned), pinned.key, row["id"])
+            )
+            note(connection, now, row["id"], "models", models or "those that come with the algorithm")
 
 
 def record_results(connection: sqlite3.Connection, job: Job, results: Sequence[ResultRow]) -> None:
@@ -160,7 +238,7 @@ def kill(connection: sqlite3.Connection, now: float, row: sqlite3.Row, reason: s
 def interrupt(connection: sqlite3.Connection, now: float, row: sqlite3.Row, why: str) -> None:
     """The running job lost its holder without being to blame; too often, and it is parked after all."""
     times = 1 + len(attempt_events(connection, row["id"], "interrupted"))
-    if row["kind"] == ANALYSE and times >= retry.INTERRUPTIONS_BEFORE_PARKING:
+    if row["kind"] in OF_WORKERS and times >= retry.INTERRUPTIONS_BEFORE_PARKING:
         text = f"lost its worker {times} times without a word and may be the cause; lastly: {why}"
         apply(connection, now, row["id"], GiveUp("parked"), JobInterrupted.__name__, text)
     else:

@@ -21,27 +21,34 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
-from dicom_node import job_rows, retry
+from dicom_node import job_rows, retry, review_rows
+from dicom_node.config import ReviewTerms
 from dicom_node.database import Database
 from dicom_node.errors import JobCancelled, JobInterrupted, UsageError
 from dicom_node.failure import describe
 from dicom_node.job import (
     ANALYSE,
     DELIVER,
+    OF_WORKERS,
+    REPORT,
     AnalyseWork,
     DeliverWork,
     Job,
     JobEvent,
     LeaseLost,
+    ReportWork,
     ResultRow,
     job_of_row,
 )
+from dicom_node.model_acts import shadows
 from dicom_node.retry import ANALYSE_BACK_OFF, Decision, RetryPolicy
 
 __all__ = [
     "ANALYSE",
     "DELIVER",
     "ENDED",
+    "OF_WORKERS",
+    "REPORT",
     "AnalyseWork",
     "DeliverWork",
     "Job",
@@ -49,22 +56,33 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Queue",
+    "ReportWork",
     "ResultRow",
 ]
 
 ENDED = ("done", "unsuitable", "failed", "parked", "cancelled")
 CAN_BE_RETRIED = ("failed", "parked", "unsuitable", "cancelled", "waiting")
 
-# A revision waits for the one before it, so that its report can name the report it replaces.
+# A revision waits for the one before it and for what a person made of that, so that its report can name the report it
+# replaces; and its delivery waits for theirs to the same peer, so that no document comes before what it names. Its joins
+# are CROSS, in this order: SQLite would else look through all that waits, for each of them.
 # An attempt that began in the future: the clock was set back, and not_before is as wrong as started_at.
 TO_CLAIM = """
     FROM jobs WHERE state = 'waiting' AND kind = :kind AND lane = :lane
     AND (not_before <= :now OR started_at > :now)
     AND NOT EXISTS (
-        SELECT 1 FROM jobs AS before WHERE before.id = jobs.predecessor_id AND before.state IN ('waiting', 'running'))
+        SELECT 1 FROM jobs AS before WHERE before.state IN ('waiting', 'running') AND before.id != jobs.id
+        AND (before.id = jobs.predecessor_id OR before.predecessor_id = jobs.predecessor_id AND before.kind = 'report'))
+    AND NOT EXISTS (
+        SELECT 1 FROM jobs AS made
+        CROSS JOIN jobs AS earlier ON earlier.id = made.predecessor_id
+            OR earlier.predecessor_id = made.predecessor_id AND earlier.kind = 'report' AND earlier.id != made.id
+        CROSS JOIN jobs AS before INDEXED BY jobs_by_parent ON before.parent_id = earlier.id
+        WHERE made.id = jobs.parent_id AND before.kind = 'deliver' AND before.lane = jobs.lane
+        AND before.state IN ('waiting', 'running'))
 """
 # An analysis that was begun before lets new ones go first: if it is what brings the node down, they are not held up.
-ORDER = "ORDER BY priority DESC, CASE kind WHEN 'analyse' THEN attempts ELSE 0 END, id"
+ORDER = "ORDER BY priority DESC, CASE kind WHEN 'deliver' THEN 0 ELSE attempts END, id"
 EXPIRED = "FROM jobs WHERE state = 'running' AND kind = :kind AND lane = :lane AND lease_until < :lease_now"
 
 
@@ -141,8 +159,8 @@ class Queue:
             return job_of_row(connection.execute("SELECT * FROM jobs WHERE id = ?", (row["id"],)).fetchone())
 
     def _take_back(self, connection: sqlite3.Connection, now: float, row: sqlite3.Row) -> None:
-        """A holder that has not renewed is taken for dead; for an analyse job that counts as a kill."""
-        if row["kind"] == ANALYSE:
+        """A holder that has not renewed is taken for dead; for a job of a worker that counts as a kill."""
+        if row["kind"] in OF_WORKERS:
             reason = f"worker {row['worker'].partition('-')[0]} was silent until its lease ran out"
             job_rows.kill(connection, now, row, reason, self._back_off)
         else:
@@ -156,6 +174,10 @@ class Queue:
         return rows[0]["due"]
 
     # What the holder of a lease says
+
+    def _row(self, connection: sqlite3.Connection, job_id: int | None) -> Job:
+        """A job, which is there, as it is now."""
+        return job_of_row(connection.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone())
 
     def _held(self, connection: sqlite3.Connection, job: Job) -> sqlite3.Row:
         row = connection.execute(
@@ -182,8 +204,12 @@ class Queue:
         if row["cancel_asked"]:
             raise JobCancelled(f"job {job.id} was cancelled on request")
 
-    def finish(self, job: Job, results: Sequence[ResultRow] = ()) -> None:
+    def finish(self, job: Job, results: Sequence[ResultRow] = (), review: ReviewTerms | None = None) -> None:
         """Records the results, puts one deliver job for each peer of ``send_to``, and marks the job done: at once.
+
+        With ``review`` a person has to judge them: the review is opened, and where the draft is held nothing is sent.
+        Reviews of the revisions before it end here. What a report job made goes to the peers of its analysis.
+        Where candidates run in the shadow, their jobs are put as well; of a shadow job itself nothing is recorded.
 
         Raises:
             LeaseLost: somebody else has the job; nothing was changed.
@@ -192,9 +218,19 @@ class Queue:
         now = self._clock()
         with self._database.transaction() as connection:
             held = job_of_row(self._held(connection, job))  # its peers may have become more meanwhile
-            if job.kind == ANALYSE:
+            if job.kind == ANALYSE and not job.shadow:
                 job_rows.record_results(connection, job, results)
-                job_rows.put_deliveries(connection, now, held, results)
+                review_rows.supersede(connection, now, job)
+                if review is not None:
+                    review_rows.open_review(connection, now, job.id, review)
+                if review is None or review.draft == "send":
+                    job_rows.put_deliveries(connection, now, held, held.work.send_to, results)
+                for version in shadows(connection, held.work.algorithm):
+                    job_rows.put_shadow(connection, now, held, version)
+            elif job.kind == REPORT:
+                job_rows.record_results(connection, job, results)
+                send_to = self._row(connection, held.parent_id).work.send_to
+                job_rows.put_deliveries(connection, now, held, send_to, results)
             job_rows.end(connection, now, job.id, "done", None, None)
             job_rows.note(connection, now, job.id, "done", f"{len(results)} object(s)" if results else "")
 
@@ -252,10 +288,10 @@ class Queue:
                 job_rows.interrupt(connection, self._clock(), row, "the node went down")
             return len(rows)
 
-    def leases(self, kind: str = ANALYSE) -> tuple[Lease, ...]:
+    def leases(self, kinds: Sequence[str] = OF_WORKERS) -> tuple[Lease, ...]:
         """Who works on what."""
         rows = self._database.query(
-            "SELECT id, worker, cancel_asked FROM jobs WHERE state = 'running' AND kind = ?", (kind,)
+            f"SELECT id, worker, cancel_asked FROM jobs WHERE state = 'running' AND kind IN ({_marks(kinds)})", kinds
         )
         return tuple(Lease(row["id"], row["worker"], bool(row["cancel_asked"])) for row in rows)
 
@@ -326,7 +362,7 @@ class Queue:
             tests.append("kind = ?")
             values.append(kind)
         if states:
-            tests.append(f"state IN ({', '.join('?' * len(states))})")
+            tests.append(f"state IN ({_marks(states)})")
             values.extend(states)
         if parent_id is not None:
             tests.append("parent_id = ?")
@@ -351,3 +387,7 @@ class Queue:
         columns = ", ".join(field.name for field in fields(ResultRow))
         rows = self._database.query(f"SELECT {columns} FROM results WHERE job_id = ? ORDER BY rowid", (job_id,))
         return tuple(ResultRow(**row) for row in rows)
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))

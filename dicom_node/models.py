@@ -144,6 +144,14 @@ class ModelFolder:
         return entry
 
     def _opened(self, name: str) -> OnnxModel:
+        return OnnxModel(self.content(name), self._entry(name).info, self._threads, self._device)
+
+    def content(self, name: str) -> bytes:
+        """The file of a model, for training that goes on from it.
+
+        Raises:
+            ModelError: no such model in the manifest, its file is missing or another one.
+        """
         entry = self._entry(name)
         try:
             content = (self._folder / entry.file).read_bytes()
@@ -158,7 +166,7 @@ class ModelFolder:
                 f"model {name!r}: {entry.file} has sha256 {found}, but {MANIFEST} says {entry.sha256}: install the "
                 "algorithm again, or correct the manifest if the new weights are meant"
             )
-        return OnnxModel(content, entry.info, self._threads, self._device)
+        return content
 
 
 class OnnxModel:

@@ -24,6 +24,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from dicom_node.assemble import Assembler
+from dicom_node.candidates import CandidateSchedule
 from dicom_node.config import NodeConfig, load_config
 from dicom_node.database import Database
 from dicom_node.deliver import Deliverer
@@ -43,6 +44,7 @@ IDLE_DELIVERY_WAIT_S = 0.2
 TROUBLE_WAIT_S = 1.0
 STOP_TIMEOUT_S = 20.0
 TICK = "tick"
+CANDIDATES_S = 30.0
 FIXED_SETTINGS = ("ae_title", "bind", "port", "data_dir", "uid_namespace")
 """Settings of ``node`` that a reload cannot change: sockets, files and workers are bound to them."""
 
@@ -126,6 +128,7 @@ class Node:
         self._router = Router(self.database, config, self.queue, inbox)
         self._supervisor = Supervisor(config, self.queue, on_change=self._wake_delivery)
         self._deliverer = Deliverer(self.database, self.queue, outbox, config, adapt_to_peer, self._clock)
+        self._candidates = CandidateSchedule(config, self.database)
         self._deliveries: dict[str, DeliveryThread] = {}
         self._scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(1)})
         self._tick_trouble = ""
@@ -157,6 +160,7 @@ class Node:
         # one thread ticks; a second tick may wait for it, so that what happens during one is seen at once
         every = {"seconds": TICK_S, "max_instances": 2, "coalesce": True, "misfire_grace_time": None}
         self._scheduler.add_job(self.tick, "interval", id=TICK, **every)
+        self._scheduler.add_job(self.prepare_candidates, "interval", seconds=CANDIDATES_S)
         self._scheduler.start()
         log.info(
             "node is listening",
@@ -183,6 +187,13 @@ class Node:
         else:
             self._tick_trouble = ""
 
+    def prepare_candidates(self) -> None:
+        """Starts the training of models that is due; see ``node.candidates``."""
+        try:
+            self._candidates.tick(self._clock())
+        except (*DATABASE_REFUSALS, OSError) as error:
+            log.error("candidates wait: %s", error)
+
     def reload(self) -> None:
         """Reads the configuration again (SIGHUP). A file with mistakes changes nothing and is reported."""
         try:
@@ -201,6 +212,7 @@ class Node:
         self._assembler.reload(config.node)
         self._router.reload(config)
         self._supervisor.reload(config)
+        self._candidates.reload(config)
         self._deliverer.reload(config)
         self._match_delivery_threads()
         log.info("configuration reloaded", extra={"rules": len(config.rules), "peers": len(config.peers)})
@@ -211,6 +223,7 @@ class Node:
         self._receiver.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+        self._candidates.stop()
         self._deliverer.stop()
         for thread in self._deliveries.values():
             thread.stop()

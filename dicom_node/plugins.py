@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dicom_node.algorithm import Algorithm, AlgorithmOptions, Device, Models, NoModels
+from dicom_node.algorithm import Algorithm, AlgorithmOptions, Device, ModelInfo, Models, NoModels
 from dicom_node.errors import UsageError
 from dicom_node.models import MANIFEST, ModelFolder
 
@@ -78,14 +78,14 @@ class Catalogue:
         """
         return self._options(name, options).model_dump(mode="json")
 
-    def create(self, name: str, options: Mapping[str, Any]) -> Algorithm:
-        """The algorithm with its options set and its models at hand.
+    def create(self, name: str, options: Mapping[str, Any], models_folder: Path | None = None) -> Algorithm:
+        """The algorithm with its options set and its models at hand: its own, or those of another folder.
 
         Raises:
             UsageError: no such algorithm, or the options do not hold.
             ModelError: its weights are missing or not those of its manifest.
         """
-        return self._offer(name).create(self._options(name, options), self.models(name))
+        return self._offer(name).create(self._options(name, options), self.models(name, models_folder))
 
     def models(self, name: str, folder: Path | None = None, device: Device = "auto") -> Models:
         """The weights of the algorithm's own ``model.toml`` if it has one, or those of another ``folder``.
@@ -97,6 +97,25 @@ class Catalogue:
         if folder is None and not (own / MANIFEST).exists():
             return NoModels()
         return ModelFolder(folder or own, self._threads, device)
+
+    def own_models(self, name: str) -> tuple[ModelInfo, ...]:
+        """The models that come with the algorithm; none where it has no ``model.toml``. Raises as ``models``."""
+        own = self.models(name)
+        return own.infos if isinstance(own, ModelFolder) else ()
+
+    def check_models(self, name: str, folder: Path) -> None:
+        """Whether a folder of models has all that the algorithm opens, going by those that come with it.
+
+        Raises:
+            UsageError: the algorithm has no models, or one of them is not in the folder.
+            ModelError: the folder's manifest does not hold.
+        """
+        own = {model.name for model in self.own_models(name)}
+        if not own:
+            raise UsageError(f"{name} has no models: it works without learned weights")
+        missing = sorted(own - {model.name for model in ModelFolder(folder).infos})
+        if missing:
+            raise UsageError(f"{MANIFEST} in {folder} lacks what {name} opens: {', '.join(missing)}")
 
     def describe_options(self, name: str) -> tuple[OptionRow, ...]:
         """Every option with its type or range, its default and what it does."""
@@ -115,8 +134,10 @@ class Catalogue:
         """Where the algorithm's module lies, and with it its ``model.toml``."""
         return Path(self._module(name).__file__ or ".").parent
 
-    def part(self, name: str, what: str) -> Callable[..., Any] | None:
-        """The function ``what`` in the submodule ``what`` of the algorithm (train, evaluate); ``None`` if it has none.
+    def part(self, name: str, what: str, function: str = "") -> Callable[..., Any] | None:
+        """A function in the submodule ``what`` of the algorithm (train, evaluate), by default the one of that name.
+
+        ``None`` if there is no such submodule or function.
 
         Raises:
             UsageError: the submodule needs a package that is not installed.
@@ -125,7 +146,8 @@ class Catalogue:
         path = f"{module.__name__}.{what}"
         if not hasattr(module, "__path__") or importlib.util.find_spec(path) is None:
             return None
-        return getattr(_imported(lambda: importlib.import_module(path), f"{what} of algorithm {name!r}"), what, None)
+        submodule = _imported(lambda: importlib.import_module(path), f"{what} of algorithm {name!r}")
+        return getattr(submodule, function or what, None)
 
     def _offer(self, name: str) -> Any:
         entry = self._entries.get(name)

@@ -20,64 +20,42 @@ Coordinates are (x, y) = (column, row), 0-based, pixel centres at integers, as i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from dicom_node.codes import Code, Unit
-from dicom_node.series import FrameRef, PixelSource, Spacing
+from dicom_node.formula import agree, in_order, key_problem
+from dicom_node.region import Region, Shape
+from dicom_node.result_images import DerivedSeries, KeyFrames, Picture, Placement, ScalarMap, Segment
+from dicom_node.series import FrameRef
+from dicom_node.summary import Json, SummaryPath, at, check_json, place_of, renewed, ways_of_points
 
-Json = None | bool | int | float | str | tuple["Json", ...] | list["Json"] | Mapping[str, "Json"]
+__all__ = [
+    "AnalysisResult",
+    "DerivedSeries",
+    "Evaluation",
+    "Json",
+    "KeyFrames",
+    "Measurement",
+    "MeasurementGroup",
+    "Part",
+    "Picture",
+    "Placement",
+    "Region",
+    "ScalarMap",
+    "Segment",
+    "Shape",
+    "SummaryPath",
+    "Table",
+    "choice_text",
+    "ways_to_say",
+]
 
 
 def _finite(value: float, what: str) -> None:
     if not math.isfinite(value):
         raise ValueError(f"{what} is {value}: a result holds finite numbers only; leave out what is unknown")
-
-
-def _all_finite(value: Any, where: str) -> None:
-    if isinstance(value, float):
-        _finite(value, where)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise ValueError(f"{where}: keys are strings; got {key!r}")
-            _all_finite(item, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _all_finite(item, f"{where}[{index}]")
-    elif not (value is None or isinstance(value, bool | int | str)):
-        raise ValueError(f"{where}: {type(value).__name__} is no JSON value; convert it first")
-
-
-class Shape(Enum):
-    """Graphic Type (0070,0023) of a region."""
-
-    POINT = "POINT"
-    MULTIPOINT = "MULTIPOINT"
-    POLYLINE = "POLYLINE"
-    POLYGON = "POLYGON"
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Points on one frame. A POLYGON is closed by the encoder: do not repeat its first point."""
-
-    shape: Shape
-    points: tuple[tuple[float, float], ...]
-    frame: FrameRef
-
-    def __post_init__(self) -> None:
-        least = {Shape.POINT: 1, Shape.MULTIPOINT: 1, Shape.POLYLINE: 2, Shape.POLYGON: 3}[self.shape]
-        if len(self.points) < least or (self.shape is Shape.POINT and len(self.points) != 1):
-            raise ValueError(f"a {self.shape.value} has {least} point(s) or more; got {len(self.points)}")
-        for x, y in self.points:
-            _finite(x, "x")
-            _finite(y, "y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +73,28 @@ class Measurement:
     site: Code | None = None
     inferred_from: Region | tuple[Region, ...] | None = None
 
+    key: str = ""
+    """Its name in formulas and corrections; without one nobody can set it."""
+    formula: str | None = None
+    """How it follows from other keys (see ``formula``); it must give the value that is reported."""
+    limits: tuple[float, float] | None = None
+    """(least, most) that a person may set, and that may follow from what a person sets."""
+    decimals: int | None = None
+    """How many a person may give: 0 for whole numbers; ``None``: any."""
+    summary_path: SummaryPath | None = None
+    """Where the summary has it; ``None``: under the key, if that is there."""
+    corrected: bool = False
+    """Whether a person has set it."""
+
+    @property
+    def in_formula(self) -> float:
+        """What its key stands for in a formula."""
+        return float(self.value)
+
     def __post_init__(self) -> None:
+        if self.limits is not None and not self.limits[0] < self.limits[1]:
+            raise ValueError(f"{self.name.meaning}: limits are (least, most); got {self.limits}")
+        _check_follows(self.name, self.key, self.formula)
         _finite(self.value, self.name.meaning)
 
     @property
@@ -108,10 +107,59 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A qualitative answer (TID 1501 rows 9, 10): a code or a short text."""
+    """A qualitative answer (TID 1501 rows 9, 10): a code or a short text.
+
+    What a person may correct has a ``key``: to one of ``choices``, or to any text where there are none and the value
+    is a text. ``formula`` gives the place of the value among the choices (from 0), or its code value or text.
+    ``summary_path`` and ``corrected``: as in Measurement.
+    """
 
     name: Code
     value: Code | str
+    key: str = ""
+    formula: str | None = None
+    choices: tuple[Code | str, ...] = ()
+    summary_path: SummaryPath | None = None
+    corrected: bool = False
+
+    def __post_init__(self) -> None:
+        if self.choices and self.value not in self.choices:
+            raise ValueError(f"{self.name.meaning}: {choice_text(self.value)!r} is none of its choices")
+        _check_follows(self.name, self.key, self.formula)
+        if self.formula is not None and not self.choices:
+            raise ValueError(f"{self.name.meaning}: a formula chooses among choices; give them")
+
+    @property
+    def in_formula(self) -> int:
+        """What its key stands for in a formula: the place of the value among the choices.
+
+        Raises:
+            ValueError: there are no choices.
+        """
+        if not self.choices:
+            raise ValueError(f"{self.name.meaning} has no choices: a formula cannot ask for it")
+        return self.choices.index(self.value)
+
+    def choice_of(self, answer: float | str) -> Code | str:
+        """The choice that a formula's value names: by its place from 0, its code value or its text.
+
+        Raises:
+            ValueError: there is no such choice.
+        """
+        for index, choice in enumerate(self.choices):
+            if answer == (choice_text(choice) if isinstance(answer, str) else index):
+                return choice
+        raise ValueError(f"{self.name.meaning}: {answer!r} is none of the {len(self.choices)} choices")
+
+
+def _check_follows(name: Code, key: str, formula: str | None) -> None:
+    if formula is not None and not key:
+        raise ValueError(f"{name.meaning}: what has a formula needs a key")
+
+
+def choice_text(choice: Code | str) -> str:
+    """The short form of a choice: the value of a code, or the text."""
+    return choice.value if isinstance(choice, Code) else choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,139 +189,6 @@ class MeasurementGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """One segment: which pixels of which frames are this thing.
-
-    ``masks`` has shape (frames, rows, columns), bool or 0/1, with rows and columns of the source image;
-    ``frames[i]`` is the source frame of ``masks[i]``. Frames whose mask is empty are left out by the encoder.
-    ``tracking_id`` links it to the measurement group of that id.
-    """
-
-    label: str
-    category: Code
-    type: Code
-    masks: PixelSource
-    frames: tuple[FrameRef, ...]
-    tracking_id: str
-    description: str = ""
-    site: Code | None = None
-    colour_rgb: tuple[int, int, int] = (255, 200, 0)
-
-    def __post_init__(self) -> None:
-        if len(self.masks.shape) != 3 or self.masks.shape[0] != len(self.frames):
-            raise ValueError(f"segment {self.label!r}: {len(self.frames)} frames but masks of shape {self.masks.shape}")
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a computed grid lies on the source picture.
-
-    Pixel (column, row) of the grid has its centre at source pixel (``x0_px`` + column / ``scale``,
-    ``y0_px`` + row / ``scale``); ``scale`` > 1 is a finer grid. ``spacing`` is the grid's own, where known.
-    """
-
-    x0_px: float = 0.0
-    y0_px: float = 0.0
-    scale: float = 1.0
-    spacing: Spacing | None = None
-
-    def __post_init__(self) -> None:
-        for value in (self.x0_px, self.y0_px, self.scale):
-            _finite(value, "a placement")
-        if self.scale <= 0:
-            raise ValueError(f"a placement's scale is positive; got {self.scale}")
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """RGB for people (goes out as Secondary Capture). ``pixels``: (frames, rows, columns, 3) uint8."""
-
-    title: str
-    pixels: PixelSource
-    source: tuple[FrameRef, ...]
-    role: str
-    description: str = ""
-    frame_time_s: float | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.pixels.shape) != 4 or self.pixels.shape[3] != 3 or self.pixels.dtype != np.uint8:
-            raise ValueError(
-                f"picture {self.title!r}: (frames, rows, columns, 3) uint8 needed; "
-                f"got {self.pixels.shape} {self.pixels.dtype}"
-            )
-        _role(self.role)
-        if not self.source:
-            raise ValueError(f"picture {self.title!r} names no source frame")
-
-
-@dataclass(frozen=True, slots=True)
-class ScalarMap:
-    """A 2-D map of one quantity, sent as a 16-bit Secondary Capture with a rescale to ``unit``.
-
-    ``values``: (rows, columns) float, finite and >= 0 (signed maps go out as two, or as pictures).
-    """
-
-    title: str
-    values: NDArray[np.floating]
-    quantity: Code
-    unit: Unit
-    source: tuple[FrameRef, ...]
-    role: str
-    placement: Placement = field(default_factory=Placement)
-    description: str = ""
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or not np.isfinite(self.values).all() or (self.values < 0).any():
-            raise ValueError(f"map {self.title!r}: finite values >= 0 on (rows, columns) needed")
-        _role(self.role)
-        if not self.source:
-            raise ValueError(f"map {self.title!r} names no source frame")
-
-
-@dataclass(frozen=True, slots=True)
-class DerivedSeries:
-    """New frames computed from the source, sent as the source's kind of object (multi-frame ultrasound).
-
-    ``pixels``: (frames, rows, columns) uint8. ``derivation`` and ``description`` say what was done.
-    ``frame_time_s`` is a display rate; ``timing_note`` says what the frame order means where it is not time.
-    ``value_scale``: (slope, intercept, unit) from stored value to quantity, where there is one.
-    """
-
-    title: str
-    pixels: PixelSource
-    source: tuple[FrameRef, ...]
-    role: str
-    derivation: Code
-    description: str
-    frame_time_s: float
-    placement: Placement = field(default_factory=Placement)
-    timing_note: str = ""
-    value_scale: tuple[float, float, Unit] | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.pixels.shape) != 3 or self.pixels.dtype != np.uint8:
-            raise ValueError(
-                f"derived series {self.title!r}: (frames, rows, columns) uint8 needed; "
-                f"got {self.pixels.shape} {self.pixels.dtype}"
-            )
-        _finite(self.frame_time_s, "frame_time_s")
-        if self.frame_time_s <= 0:
-            raise ValueError("frame_time_s is a positive number of seconds")
-        _role(self.role)
-        if not self.source:
-            raise ValueError(f"derived series {self.title!r} names no source frame")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFrames:
-    """Frames a reader should see first (Key Object Selection); ``title`` is from CID 7010."""
-
-    title: Code
-    description: str
-    frames: tuple[FrameRef, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """Rows that ``dicom-node run`` writes as ``<name>.csv``; they stay on this machine."""
 
@@ -282,9 +197,8 @@ class Table:
     rows: tuple[tuple[int | float | str, ...], ...]
 
 
-def _role(role: str) -> None:
-    if not role or not role.replace("_", "").isalnum() or not role.islower():
-        raise ValueError(f"a role is lower_snake_case and names the object within its job; got {role!r}")
+Part = Measurement | Evaluation | Region | Segment
+"""What can have a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +219,7 @@ class AnalysisResult:
     requires_review: bool = False
 
     def __post_init__(self) -> None:
-        _all_finite(dict(self.summary), "summary")
+        check_json(dict(self.summary), "summary")
         if not self.groups and not self.nothing_found:
             raise ValueError("a result without groups must say in nothing_found what was looked for")
         ids = [group.tracking_id for group in self.groups]
@@ -316,3 +230,67 @@ class AnalysisResult:
         roles = [part.role for part in (*self.pictures, *self.maps, *self.derived)]
         if len(set(roles)) != len(roles):
             raise ValueError(f"roles must be unique in a result; got {roles}")
+        parts = self.parts
+        _check_formulas(parts)
+        for key, part in parts.items():
+            _check_summary(self.summary, key, part)
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """Everything that has a key, by it, in the order of the result.
+
+        Raises:
+            ValueError: a key is no name, or two different things have the same one.
+        """
+        found: dict[str, Part] = {}
+        for part in self._keyed():
+            if problem := key_problem(part.key):
+                raise ValueError(problem)
+            if part.key not in found:
+                found[part.key] = part
+            elif not (isinstance(part, Region) and part == found[part.key]):  # a line may have several readers
+                raise ValueError(f"key {part.key!r} names two different things in the result")
+        return MappingProxyType(found)
+
+    def _keyed(self) -> Iterator[Part]:
+        for group in self.groups:
+            lines = (region for measurement in group.measurements for region in measurement.regions)
+            for part in (group.region, *group.measurements, *lines, *group.evaluations):
+                if part is not None and part.key:
+                    yield part
+        yield from (segment for segment in self.segments if segment.key)
+
+
+def _check_formulas(parts: Mapping[str, Part]) -> None:
+    for key, formula in in_order(parts).items():
+        part, value = parts[key], formula.value(parts)
+        if isinstance(part, Evaluation):
+            same, told = part.choice_of(value) == part.value, choice_text(part.value)
+        else:
+            same, told = not isinstance(value, str) and agree(value, part.value), part.value
+        if not same:
+            raise ValueError(
+                f"the formula of {key!r}, {formula.text!r}, gives {value!r}, but {told!r} is reported: "
+                "a formula must give what is reported (within 1e-6 of it)"
+            )
+
+
+def _check_summary(summary: Mapping[str, Json], key: str, part: Part) -> None:
+    if isinstance(part, Segment):
+        return
+    try:
+        path = place_of(summary, key, part.summary_path)
+        if path is not None:
+            renewed(at(summary, path), ways_to_say(part), ways_to_say(part))
+    except ValueError as error:
+        raise ValueError(f"key {key!r}: {error}") from None
+
+
+def ways_to_say(part: Measurement | Evaluation | Region) -> tuple[Json, ...]:
+    """How a summary may say a value: a number; a choice by meaning, code value or place; points or their box."""
+    if isinstance(part, Region):
+        return ways_of_points(part.points)
+    if isinstance(part, Measurement):
+        return (float(part.value),)
+    said = (part.value.meaning, part.value.value) if isinstance(part.value, Code) else (part.value, part.value)
+    return (*said, part.choices.index(part.value)) if part.choices else said

@@ -40,6 +40,31 @@ def done(
     }
 
 
+def judged(
+    draft: Mapping[str, Any],
+    result: AnalysisResult,
+    review: Mapping[str, Any],
+    objects: Sequence[EncodedObject],
+    timings_s: Mapping[str, float],
+) -> dict[str, Any]:
+    """What a person made of a draft: its result.json with what was confirmed, and ``review``: who, when, what.
+
+    Args:
+        draft: the content of the draft's result.json.
+        result: what was confirmed; of a rejected draft, the draft.
+        objects: what was made of the decision.
+    """
+    return {
+        **draft,
+        "summary": dict(result.summary),
+        "measurement_groups": [_group(group) for group in result.groups],
+        "objects": [_object(entry) for entry in objects],
+        "requires_review": False,
+        "review": dict(review),
+        "timings_s": dict(timings_s),
+    }
+
+
 def unsuitable(
     info: AlgorithmInfo, series: Series | None, reason: str, timings_s: Mapping[str, float]
 ) -> dict[str, Any]:

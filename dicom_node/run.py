@@ -5,6 +5,8 @@ The worker calls it for a job, ``dicom-node run`` on a person's files; it knows 
     out/<role>.dcm ...      the result objects, each checked
     out/<table>.csv ...     the result's tables
     out/preview/*.png       pictures of it
+    out/analysis.json ...   where a person is to judge it: analysis.json, analysis.npz, made_by.json, which the review
+                            and its documents are made from
     out/result.json         last of all: where it is, the rest is whole
     out/rejected/           only after InvalidResult: what was written until an object failed its check
 """
@@ -25,10 +27,13 @@ import numpy as np
 
 from dicom_node import result_json
 from dicom_node.algorithm import Algorithm, Progress, silent
+from dicom_node.analysis_file import write_analysis
+from dicom_node.config import ReviewTerms
 from dicom_node.encode import EncodedObject, EncodeJob, encode_result, statements_of
 from dicom_node.errors import AlgorithmFailed, DicomNodeError, InvalidResult, StorageError, UnsuitableSeries, UsageError
 from dicom_node.failure import reason
 from dicom_node.load import load_series
+from dicom_node.made_by import MadeBy, write_made_by
 from dicom_node.previews import write_previews
 from dicom_node.result import AnalysisResult
 from dicom_node.series import Series
@@ -37,6 +42,8 @@ RESULT_JSON = "result.json"
 PREVIEW = "preview"
 REJECTED = "rejected"
 DISK_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+AS_THE_ALGORITHM_ASKS = ReviewTerms()
 
 # The share of the whole that each part is shown as
 LOADED, ANALYSED = 0.1, 0.8
@@ -77,8 +84,11 @@ def analyse(
     out: Path,
     scratch: Path,
     progress: Progress = silent,
+    review: ReviewTerms = AS_THE_ALGORITHM_ASKS,
 ) -> RunOutcome:
     """Runs the algorithm on the instances in ``paths`` and leaves the results in ``out`` (see the module's page).
+
+    Where the terms of ``review`` ask for it, the result says that it requires review, whatever the algorithm said.
 
     Raises:
         UnsuitableSeries: the input is not for the algorithm; result.json says so too.
@@ -90,7 +100,7 @@ def analyse(
     with _disk_refusals(out):
         making = _empty_folder(out)
         try:
-            return _analyse(algorithm, paths, encode_job, making, scratch, progress)
+            return _analyse(algorithm, paths, encode_job, making, scratch, progress, review)
         except InvalidResult:
             shutil.rmtree(out / REJECTED, ignore_errors=True)
             making.rename(out / REJECTED)
@@ -100,7 +110,13 @@ def analyse(
 
 
 def _analyse(
-    algorithm: Algorithm, paths: Sequence[Path], encode_job: EncodeJob, making: Path, scratch: Path, progress: Progress
+    algorithm: Algorithm,
+    paths: Sequence[Path],
+    encode_job: EncodeJob,
+    making: Path,
+    scratch: Path,
+    progress: Progress,
+    review: ReviewTerms,
 ) -> RunOutcome:
     laps = _Laps()
     series: Series | None = None
@@ -116,7 +132,13 @@ def _analyse(
         _publish(making, making.parent)
         raise
     progress(ANALYSED, "encoding")
+    judged = review.asked(result.requires_review)
+    if judged:
+        result = replace(result, requires_review=True)
     with laps.lap("encode"):
+        if judged:
+            write_analysis(result, making)
+            write_made_by(MadeBy(algorithm.info, encode_job.options), making)
         objects = encode_result(result, algorithm.info, paths, encode_job, making)
         for table in result.tables:
             result_json.write_table(table, making)

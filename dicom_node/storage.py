@@ -166,7 +166,7 @@ class Outbox:
         final = self.folder / str(job_id)
         replaced = self.folder / f".replaced-{job_id}"
         with _refusals(staged):
-            _sync_tree(staged)
+            sync_tree(staged)
             if final.exists():
                 shutil.rmtree(replaced, ignore_errors=True)
                 final.rename(replaced)
@@ -241,7 +241,8 @@ def _sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Makes every file and folder in it durable."""
     for directory, _, names in os.walk(folder):
         for name in names:
             _sync_file(Path(directory) / name)

@@ -18,10 +18,11 @@ from typing import Literal, NoReturn
 import numpy as np
 from pydantic import Field
 
-from dicom_node.algorithm import AlgorithmInfo, AlgorithmOptions, Models, Progress, silent
-from dicom_node.codes import COUNT, NO_UNITS, local
+from dicom_node.algorithm import AlgorithmInfo, AlgorithmOptions, ModelInfo, Models, Progress, silent
+from dicom_node.codes import COUNT, MILLIMETRE, NO_UNITS, local
 from dicom_node.errors import UnsuitableSeries
-from dicom_node.result import AnalysisResult, Measurement, MeasurementGroup, Picture, Table
+from dicom_node.region import Region, Shape
+from dicom_node.result import AnalysisResult, Evaluation, Measurement, MeasurementGroup, Picture, Table
 from dicom_node.series import ArrayPixels, FrameRef, Series
 
 MIB = 1 << 20
@@ -85,6 +86,81 @@ class Arithmetic:
             pictures=(Picture("Mean colour", ArrayPixels(tile), (frames[0].ref,), role="mean_colour"),),
             tables=(Table("means", ("frame", "mean"), tuple((i, m) for i, m in enumerate(means))),),
             notes=("made for a test",),
+        )
+
+
+class GradingOptions(AlgorithmOptions):
+    """How the grading goes about it."""
+
+    offset: float = Field(default=0.0, ge=0, description="Added to the mean.")
+    asks: bool = Field(default=True, description="Whether its results require review.")
+
+
+LOW, MIDDLE, HIGH = (local(f"GRADE_{number}", name) for number, name in enumerate(("Low", "Middle", "High")))
+
+
+class Grading:
+    """The mean of all pixels, doubled and graded, and the length of a line: a draft for a person to correct.
+
+    Keys: ``level``, the mean (0 to 255), ``doubled``, ``grade`` (Low below 50, Middle below 100, High), ``line`` (one
+    pixel is 0.5 mm), ``line_mm``, and ``remark``, a text.
+    """
+
+    info = AlgorithmInfo(
+        name="fake_grading",
+        version="1.0",
+        title="Grade of a mean (for tests)",
+        models=(ModelInfo("grades", "3", "ab" * 32),),
+        parameters=("thresholds 50 and 100",),
+    )
+
+    def __init__(self, options: GradingOptions) -> None:
+        self._options = options
+
+    def run(self, series: Series, progress: Progress = silent) -> AnalysisResult:
+        """One group with everything that can be corrected, and one picture."""
+        progress(0.5, "grading")
+        frame = series.frames[0].ref
+        means = [np.mean(pixels) for volume in series.volumes for _, pixels in volume.chunks(1)]
+        mean = float(np.mean(means)) + self._options.offset
+        grades = (LOW, MIDDLE, HIGH)
+        grade = grades[(mean >= 50) + (mean >= 100)]
+        half = (0.5, MILLIMETRE)
+        line = Region(Shape.POLYLINE, ((1.0, 2.0), (5.0, 2.0)), frame, key="line", per_px=(half, half))
+        group = MeasurementGroup(
+            tracking_id="all pixels",
+            finding=local("TEST", "Test finding"),
+            evidence=(frame,),
+            measurements=(
+                Measurement(local("MEAN", "Mean pixel value"), mean, NO_UNITS, key="level", limits=(0.0, 255.0)),
+                Measurement(local("DOUBLED", "Twice the mean"), 2 * mean, NO_UNITS, key="doubled", formula="2 * level"),
+                Measurement(
+                    local("LINE", "Length of the line"),
+                    2.0,
+                    MILLIMETRE,
+                    inferred_from=line,
+                    key="line_mm",
+                    formula="length(line)",
+                ),
+            ),
+            evaluations=(
+                Evaluation(
+                    local("GRADE", "Grade"),
+                    grade,
+                    key="grade",
+                    formula="0 if level < 50 else (1 if level < 100 else 2)",
+                    choices=grades,
+                ),
+                Evaluation(local("REMARK", "Remark"), "none", key="remark"),
+            ),
+        )
+        tile = np.full((1, 16, 16, 3), min(int(mean), 255), np.uint8)
+        return AnalysisResult(
+            summary={"level": mean, "doubled": 2 * mean, "grade": grade.meaning, "line_mm": 2.0},
+            groups=(group,),
+            pictures=(Picture("Mean grey", ArrayPixels(tile), (frame,), role="mean_grey"),),
+            notes=("made for a test",),
+            requires_review=self._options.asks,
         )
 
 
@@ -175,6 +251,16 @@ class ARITHMETIC:
         return Arithmetic(options)
 
 
+class GRADING:
+    """The entry point of the grading."""
+
+    Options = GradingOptions
+
+    @staticmethod
+    def create(options: GradingOptions, models: Models) -> Grading:
+        return Grading(options)
+
+
 class MISBEHAVING:
     """The entry point of the misbehaving algorithm."""
 
@@ -186,13 +272,17 @@ class MISBEHAVING:
 
 
 def install_fake_algorithms(folder: Path) -> Path:
-    """Makes ``fake_arithmetic`` and ``fake_misbehaving`` known to whoever has ``folder`` on its ``sys.path``."""
+    """Makes ``fake_arithmetic``, ``fake_grading`` and ``fake_misbehaving`` known.
+
+    Who has ``folder`` on its ``sys.path`` finds them, and so do the worker processes that it starts.
+    """
     metadata = folder / "dicom_node_fakes-1.0.dist-info"
     metadata.mkdir(parents=True, exist_ok=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: dicom-node-fakes\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
         "[dicom_node.algorithms]\n"
         "fake_arithmetic = dicom_node.testing:ARITHMETIC\n"
+        "fake_grading = dicom_node.testing:GRADING\n"
         "fake_misbehaving = dicom_node.testing:MISBEHAVING\n"
     )
     return folder

@@ -1,4 +1,4 @@
-"""The worker process: claims analyse jobs, keeps algorithms warm, leaves results in the outbox.
+"""The worker process: claims analyse and report jobs, keeps algorithms warm, leaves results in the outbox.
 
     python -m dicom_node.worker --name w1 --data-dir D --namespace UUID --parent PID --threads N --warm JSON
 
@@ -23,8 +23,8 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -33,29 +33,31 @@ import click
 from pydicom import dcmread
 
 from dicom_node.algorithm import Algorithm
+from dicom_node.config import ReviewTerms
 from dicom_node.database import Database
-from dicom_node.encode import REPORT_ROLE, EncodeJob, ObjectRef, local_moment, prepare
-from dicom_node.errors import InvalidResult, JobInterrupted, StorageError, UnreadableInstance
+from dicom_node.encode import REPORT_ROLE, EncodedObject, EncodeJob, ObjectRef, local_moment, prepare
+from dicom_node.errors import InvalidResult, ModelError, StorageError, UnreadableInstance
 from dicom_node.failure import reason
+from dicom_node.heartbeat import LEASE_S, Heartbeat
 from dicom_node.intake import SetAside, record_aside
-from dicom_node.jobs import ANALYSE, Job, LeaseLost, Queue, ResultRow
+from dicom_node.jobs import ANALYSE, OF_WORKERS, REPORT, Job, LeaseLost, Queue, ResultRow
+from dicom_node.model_registry import ModelRegistry
 from dicom_node.plugins import Catalogue
-from dicom_node.run import REJECTED, RunOutcome, analyse
+from dicom_node.review_rows import act, last_report, review_of
+from dicom_node.run import REJECTED, analyse
 from dicom_node.storage import Inbox, Outbox, sha256_of_dataset
+from dicom_node.verdict import Verdict, document
 
 log = logging.getLogger("dicom_node.worker")  # as a process this module is called __main__
 
-LEASE_S = 60.0
-"""From the claim to the first heartbeat. Later a lease outlasts the job's time limit by this: the supervisor, which
-sees the process, judges first, and a library that holds the interpreter for long loses nothing."""
-HEARTBEAT_S = 1.0
-"""How often progress is written and a request to cancel is seen."""
 POLL_S = 0.1
 """How often an idle worker looks for a job, unless it is woken."""
 TROUBLE_S = 1.0
 """How long to wait where the database refuses."""
 MOST_WARM = 4
 """Algorithms kept with their models open; the one unused for longest goes first."""
+
+IN_WORDS = {ANALYSE: "analysis", REPORT: "report"}
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 WORSE_THAN_THE_NODE = "500"  # proc(5), oom_score_adj: the kernel, when memory is out, takes a worker before the node
@@ -72,75 +74,61 @@ class WorkerSettings:
     warm: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
-class WarmAlgorithms:
-    """Algorithms by name and options, made at first use and kept."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one attempt left in the staging folder; ``review``: on which terms a person has to judge it."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    study_uid: str
+    objects: tuple[EncodedObject, ...]
+    review: ReviewTerms | None = None
+
+
+class WarmAlgorithms:
+    """Algorithms by name, options and models, made at first use and kept."""
+
+    def __init__(self, catalogue: Catalogue, registry: ModelRegistry) -> None:
         self._catalogue = catalogue
+        self._registry = registry
         self._warm: OrderedDict[str, Algorithm] = OrderedDict()
 
-    def get(self, name: str, options: Mapping[str, Any]) -> Algorithm:
-        """The algorithm, ready to run. Raises what ``Catalogue.create`` raises."""
-        key = json.dumps([name, options], sort_keys=True)
+    def get(self, name: str, options: Mapping[str, Any], models: str) -> Algorithm:
+        """The algorithm with this version of its models, ready to run.
+
+        Raises:
+            ModelError: the models are not what was added, or results would not name them.
+            UsageError: as ``Catalogue.create`` does.
+        """
+        key = json.dumps([name, options, models], sort_keys=True)
         if key not in self._warm:
-            self._warm[key] = self._catalogue.create(name, options)
+            folder = self._registry.folder_of(name, models)
+            algorithm = self._catalogue.create(name, options, folder)
+            if folder is not None and not algorithm.info.models:
+                raise ModelError(f"{name} names no models in its info: nobody could tell the results of {models}")
+            self._warm[key] = algorithm
             if len(self._warm) > MOST_WARM:
                 self._warm.popitem(last=False)
         self._warm.move_to_end(key)
         return self._warm[key]
 
 
-class Heartbeat:
-    """Renews a job's lease from a thread of its own, and brings what the queue answers to the algorithm's next report.
-
-    ``progress`` is the algorithm's ``Progress``: it raises JobCancelled or LeaseLost once the queue has said so.
-    """
-
-    def __init__(self, queue: Queue, job: Job) -> None:
-        self._queue, self._job = queue, job
-        self._report: tuple[float, str] = (0.0, "")
-        self._answer: JobInterrupted | None = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.id}", daemon=True)
-
-    def __enter__(self) -> Heartbeat:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def progress(self, fraction: float, doing: str) -> None:
-        """Notes how far the work is; raises what the queue answered last."""
-        self._report = (min(max(fraction, 0.0), 1.0), doing)
-        if self._answer is not None:
-            raise self._answer
-
-    def _beat(self) -> None:
-        lease_s = self._job.work.time_limit_s + LEASE_S
-        while True:
-            try:
-                self._queue.renew(self._job, lease_s, *self._report)
-            except JobInterrupted as answer:
-                self._answer = answer
-            except StorageError as error:
-                log.warning("a lease could not be renewed: %s", error, extra={"job": self._job.id})
-            if self._answer is not None or self._ended.wait(HEARTBEAT_S):
-                break
-        self._queue.close()
-
-
 class Worker:
     """The loop: claim, work, finish or fail; one job at a time."""
 
-    def __init__(self, settings: WorkerSettings, database: Database, catalogue: Catalogue, scratch: Path) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        database: Database,
+        catalogue: Catalogue,
+        scratch: Path,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._settings = settings
         self._database = database
-        self._queue = Queue(database, holder=settings.name)
+        self._queue = Queue(database, clock, holder=settings.name)
         self._inbox, self._outbox = Inbox(settings.data_dir), Outbox(settings.data_dir)
         self._catalogue = catalogue
-        self._algorithms = WarmAlgorithms(catalogue)
+        self._registry = ModelRegistry(database, settings.data_dir)
+        self._algorithms = WarmAlgorithms(catalogue, self._registry)
         self._to_warm = list(settings.warm)
         self._scratch = scratch
         self._home = Path.cwd()
@@ -160,18 +148,25 @@ class Worker:
     def run(self) -> None:
         """Works until it is stopped."""
         while not self._stopping:
-            job = self._claim()
-            if job is not None:
-                self._do(job)
-            elif self._to_warm:
+            if self.do_next():
+                continue
+            if self._to_warm:
                 self._warm_up(*self._to_warm.pop(0))
             else:
                 self._wake.wait(POLL_S)
                 self._wake.clear()
 
+    def do_next(self) -> bool:
+        """Claims a job and does it, whatever comes of it. Returns whether there was one."""
+        job = self._claim()
+        if job is not None:
+            self._do(job)
+        return job is not None
+
     def _claim(self) -> Job | None:
         try:
-            return self._queue.claim(ANALYSE, lease_s=LEASE_S)
+            claims = (self._queue.claim(kind, lease_s=LEASE_S) for kind in OF_WORKERS)
+            return next((job for job in claims if job is not None), None)
         except StorageError as error:
             log.error("no job can be claimed: %s", error)
             time.sleep(TROUBLE_S)
@@ -179,7 +174,8 @@ class Worker:
 
     def _warm_up(self, name: str, options: Mapping[str, Any]) -> None:
         try:
-            self._algorithms.get(name, self._catalogue.canonical_options(name, options))
+            options = self._catalogue.canonical_options(name, options)
+            self._algorithms.get(name, options, self._registry.in_use(name))
         except Exception as error:  # noqa: BLE001 - the worker loop; told again by every job that needs it
             log.warning("an algorithm cannot be made ready: %s", reason(error), extra={"algorithm": name})
 
@@ -187,20 +183,22 @@ class Worker:
         """One attempt, whatever comes of it: this is the worker's boundary, nothing passes."""
         staged: Path | None = None
         began = time.monotonic()
-        told = {"job": job.id, "algorithm": job.work.algorithm, "attempt": job.attempts}
+        what = IN_WORDS[job.kind]
+        told = {"job": job.id, "rule": job.work.rule, "attempt": job.attempts}
         try:
             staged = self._outbox.stage(job.id, job.worker or "")
             with Heartbeat(self._queue, job) as heartbeat:  # syncing gigabytes to disk takes its time, too
-                rows = _result_rows(job, self._analyse(job, staged, heartbeat))
+                made = self._analyse(job, staged, heartbeat) if job.kind == ANALYSE else self._report(job, staged)
+                rows = _result_rows(job, made)
                 self._queue.renew(job)  # whoever lost the lease must not replace the folder of another
                 self._outbox.commit(staged, job.id)  # from here on the results only wait for their rows
-            self._queue.finish(job, rows)
-            log.info("analysis is done", extra={**told, "seconds": round(time.monotonic() - began, 3)})
+            self._queue.finish(job, rows, made.review)
+            log.info("%s is done", what, extra={**told, "seconds": round(time.monotonic() - began, 3)})
         except LeaseLost as error:
             log.warning("%s", error, extra=told)
         except Exception as error:  # noqa: BLE001 - the worker loop
             log.warning(
-                "analysis gave no result: %s", reason(error), extra={**told, "error_class": type(error).__name__}
+                "%s gave no result: %s", what, reason(error), extra={**told, "error_class": type(error).__name__}
             )
             self._failed(job, error, staged)
         finally:
@@ -209,18 +207,48 @@ class Worker:
             empty(self._scratch)
             os.chdir(self._home)  # wherever an algorithm went
 
-    def _analyse(self, job: Job, staged: Path, heartbeat: Heartbeat) -> RunOutcome:
+    def _analyse(self, job: Job, staged: Path, heartbeat: Heartbeat) -> Made:
         options = self._catalogue.canonical_options(job.work.algorithm, job.work.options)
-        algorithm = self._algorithms.get(job.work.algorithm, options)
-        encode_job = EncodeJob(
-            content_time=local_moment(job.created_at),
-            namespace=self._settings.namespace,
-            options=options,
-            predecessor=self._predecessor(job),
-            rule=job.work.rule,
-            reason=job.work.reason,
+        algorithm = self._algorithms.get(job.work.algorithm, options, job.work.models)
+        encode_job = replace(self._encode_job(job), options=options)
+        terms = job.work.review
+        outcome = analyse(algorithm, self._paths(job), encode_job, staged, self._scratch, heartbeat.progress, terms)
+        asked = terms.asked(outcome.result.requires_review)
+        return Made(outcome.content["source"]["study"], outcome.objects, terms if asked else None)
+
+    def _report(self, job: Job, staged: Path) -> Made:
+        """The documents of what a person decided on the draft of an analysis."""
+        analysis = self._queue.get(job.parent_id)
+        rows = self._queue.results(analysis.id)
+        review = review_of(self._database, analysis.id)
+        verdict = Verdict(
+            act=act(self._database, job.work.act_id),
+            folder=self._outbox.folder / str(analysis.id),
+            objects=tuple(self._encoded(row) for row in rows),
+            sent=review.draft == "sent",
         )
-        return analyse(algorithm, self._paths(job), encode_job, staged, self._scratch, heartbeat.progress)
+        objects = document(verdict, self._paths(analysis), self._encode_job(analysis), staged)
+        return Made(rows[0].study_uid, objects)
+
+    def _encode_job(self, analysis: Job) -> EncodeJob:
+        return EncodeJob(
+            content_time=local_moment(analysis.created_at),
+            namespace=self._settings.namespace,
+            options=analysis.work.options,
+            predecessor=self._predecessor(analysis),
+            rule=analysis.work.rule,
+            reason=analysis.work.reason,
+        )
+
+    def _encoded(self, row: ResultRow) -> EncodedObject:
+        return EncodedObject(
+            path=self._outbox.data_dir / row.path,
+            role=row.role,
+            sop_class_uid=row.sop_class_uid,
+            sop_instance_uid=row.sop_instance_uid,
+            series_uid=row.series_uid,
+            transfer_syntax_uid=row.transfer_syntax_uid,
+        )
 
     def _paths(self, job: Job) -> list[Path]:
         paths = [self._inbox.path_of(uid) for uid in job.work.instances]
@@ -232,16 +260,10 @@ class Worker:
             )
         return paths
 
-    def _predecessor(self, job: Job) -> tuple[ObjectRef, ...]:
-        """The report of the latest earlier revision that has one."""
-        predecessor_id = job.predecessor_id
-        while predecessor_id is not None:
-            earlier = self._queue.get(predecessor_id)
-            for row in self._queue.results(earlier.id):
-                if row.role == REPORT_ROLE:
-                    return (ObjectRef(row.study_uid, row.series_uid, row.sop_class_uid, row.sop_instance_uid),)
-            predecessor_id = earlier.predecessor_id
-        return ()
+    def _predecessor(self, analysis: Job) -> tuple[ObjectRef, ...]:
+        """The newest report of the revisions before."""
+        row = last_report(self._database, analysis.predecessor_id, REPORT_ROLE)
+        return (ObjectRef(row.study_uid, row.series_uid, row.sop_class_uid, row.sop_instance_uid),) if row else ()
 
     def _failed(self, job: Job, error: Exception, staged: Path | None) -> None:
         """Records the failure, however long the database refuses, unless the worker is to stop."""
@@ -281,13 +303,13 @@ class Worker:
         shutil.rmtree(rejected, ignore_errors=True)
 
 
-def _result_rows(job: Job, outcome: RunOutcome) -> list[ResultRow]:
+def _result_rows(job: Job, made: Made) -> list[ResultRow]:
     """The rows of what lies in the staging folder, as it will lie in the outbox."""
     return [
         ResultRow(
             sop_instance_uid=entry.sop_instance_uid,
             role=entry.role,
-            study_uid=outcome.content["source"]["study"],
+            study_uid=made.study_uid,
             series_uid=entry.series_uid,
             sop_class_uid=entry.sop_class_uid,
             transfer_syntax_uid=entry.transfer_syntax_uid,
@@ -295,7 +317,7 @@ def _result_rows(job: Job, outcome: RunOutcome) -> list[ResultRow]:
             size_bytes=entry.path.stat().st_size,
             sha256=sha256_of_dataset(entry.path),
         )
-        for entry in outcome.objects
+        for entry in made.objects
     ]
 
 

@@ -96,3 +96,60 @@ def test_a_newer_schema_is_left_alone(tmp_path):
     connection.close()
     with pytest.raises(StorageError, match="newer dicom-node"):
         Database(tmp_path / "node.db")
+
+
+def of_schema(path, version: int) -> sqlite3.Connection:
+    """A database as that version of the schema made it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript("".join(database.MIGRATIONS[:version]))
+    connection.execute(f"PRAGMA user_version = {version}")
+    return connection
+
+
+PUT = "INSERT INTO jobs (kind, key, state, created_at, payload, parent_id) VALUES (?, ?, 'done', 5, '{}', ?)"
+
+
+def test_jobs_and_what_refers_to_them_outlive_the_migration_to_reports(tmp_path):
+    old = of_schema(tmp_path / "node.db", 3)
+    old.execute(PUT, ("analyse", "a", None))
+    old.execute(PUT, ("deliver", "d", 1))
+    old.execute("INSERT INTO job_events (job_id, at, what) VALUES (1, 5, 'put')")
+    old.execute(
+        "INSERT INTO deliveries (job_id, sop_instance_uid, role, sop_class_uid, state) "
+        "VALUES (2, '1.2', 'report', '1', 'delivered')"
+    )
+    old.close()
+    opened = Database(tmp_path / "node.db")
+    told = [tuple(row) for row in opened.query("SELECT id, kind, key, created_at, parent_id FROM jobs")]
+    assert told == [(1, "analyse", "a", 5.0, None), (2, "deliver", "d", 5.0, 1)]
+    assert opened.query("SELECT job_id FROM job_events")[0]["job_id"] == 1
+    with opened.transaction() as connection:
+        assert connection.execute(PUT, ("report", "r", 1)).lastrowid == 3
+    with pytest.raises(sqlite3.IntegrityError), opened.transaction() as connection:
+        connection.execute(PUT, ("report", "orphan", 99))  # references are enforced again
+    opened.close()
+
+
+def test_a_database_whose_rows_refer_to_nothing_is_not_migrated(tmp_path):
+    old = of_schema(tmp_path / "node.db", 3)
+    old.execute("INSERT INTO job_events (job_id, at, what) VALUES (7, 5, 'put')")
+    old.close()
+    for _ in range(2):
+        with pytest.raises(StorageError, match=r"schema 3\) has rows that refer to nothing"):
+            Database(tmp_path / "node.db")
+
+
+def test_acts_of_a_review_can_neither_be_changed_nor_deleted(opened):
+    with opened.transaction() as connection:
+        connection.execute(PUT, ("analyse", "a", None))
+        connection.execute(
+            "INSERT INTO reviews (job_id, state, draft, on_reject, opened_s) "
+            "VALUES (1, 'pending', 'sent', 'nothing', 5)"
+        )
+        connection.execute("INSERT INTO review_acts VALUES (1, 1, 1, 6, 'accepted', 'A', 'B', 'C', '', '[]')")
+    for forbidden in ("UPDATE review_acts SET conclusion = 'other'", "DELETE FROM review_acts"):
+        with (
+            pytest.raises(sqlite3.IntegrityError, match="acts of a review are kept"),
+            opened.transaction() as connection,
+        ):
+            connection.execute(forbidden)

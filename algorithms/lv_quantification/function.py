@@ -52,12 +52,12 @@ def volumes_ml(areas_mm2: ArrayLike, positions_mm: ArrayLike, distance_mm: float
     for frame, column in enumerate(areas.T):
         seen = np.isfinite(column)
         if seen.any():
-            volumes[frame] = column[seen] @ _shares_mm(positions[seen], distance_mm) / 1000.0
+            volumes[frame] = column[seen] @ shares_mm(positions[seen], distance_mm) / 1000.0
     return volumes
 
 
-def _shares_mm(positions_mm: NDArray[np.float64], distance_mm: float) -> NDArray[np.float64]:
-    """How much of the axis each slice stands for."""
+def shares_mm(positions_mm: NDArray[np.float64], distance_mm: float) -> NDArray[np.float64]:
+    """(slices,) how much of the axis each slice stands for; positions ascending, ``distance_mm`` for the ends."""
     halves = np.diff(positions_mm) / 2.0
     return np.concatenate([[distance_mm / 2.0], halves]) + np.concatenate([halves, [distance_mm / 2.0]])
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.lv_quantification.follows import GLOBAL_KEYS, global_numbers
 from algorithms.lv_quantification.groups import cycle_point
 from algorithms.lv_quantification.indices import INDEX_NAMES
 from algorithms.lv_quantification.quality import Flag
@@ -19,11 +20,8 @@ def summary_of(study: Study, flags: Sequence[Flag]) -> dict[str, Any]:
     """Keys: see docs/lv-quantification. Frames of ``ed_frame`` and ``es_frame`` count from 1, slices from 0."""
     function, stack = study.function, study.stack
     return {
-        "edv_ml": _known(function.edv_ml) if function else None,
-        "esv_ml": _known(function.esv_ml) if function else None,
-        "sv_ml": _known(function.sv_ml) if function else None,
-        "ef_percent": _known(function.ef_percent) if function else None,
-        "mass_g": _known(function.mass_g) if function else None,
+        **dict.fromkeys(GLOBAL_KEYS),
+        **{key: number.value for key, number in global_numbers(study).items()},
         "ed_frame": study.phases.ed_frame + 1,
         "es_frame": study.phases.es_frame + 1,
         "rr_ms": _known(stack.rr_ms),

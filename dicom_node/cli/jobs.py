@@ -12,6 +12,7 @@ import click
 from dicom_node.cli.options import config_option, json_option
 from dicom_node.cli.tables import moment, short_uid, show_json, show_table, size
 
+EVERY = -1  # as SQLite's LIMIT has it
 STATES = ("waiting", "running", "done", "unsuitable", "failed", "parked", "cancelled")
 
 
@@ -24,24 +25,40 @@ def jobs() -> None:
 @config_option
 @json_option
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
-@click.option("--kind", type=click.Choice(["analyse", "deliver"]), help="Only jobs of this kind.")
+@click.option("--kind", type=click.Choice(["analyse", "report", "deliver"]), help="Only jobs of this kind.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="The newest N.")
 def list_jobs(config_path: Path, as_json: bool, state: str | None, kind: str | None, limit: int) -> None:
     """Jobs, newest first."""
-    from dicom_node.cli.node_data import open_queue
+    from dicom_node.cli.node_data import open_database
+    from dicom_node.jobs import Queue
+    from dicom_node.review_rows import PENDING, reviews
 
-    found = open_queue(config_path).list(kind, (state,) if state else (), limit=limit)
+    database = open_database(config_path)
+    found = Queue(database).list(kind, (state,) if state else (), limit=limit)
     if as_json:
         show_json([asdict(job) for job in found])
         return
     now = time.time()
-    rows = [(job.id, job.state, *_what(job), moment(job.created_at), job.attempts, _reason(job, now)) for job in found]
+    judged = {review.job_id for review in reviews(database, (PENDING,), EVERY)}
+    rows = [
+        (
+            job.id,
+            job.state,
+            *_what(job),
+            moment(job.created_at),
+            job.attempts,
+            "waits for a review" if job.id in judged else _reason(job, now),
+        )
+        for job in found
+    ]
     show_table("jobs", ("job", "state", "what", "series or study", "put", "tries", "reason"), rows, "no jobs")
 
 
 def _what(job) -> tuple[str, str]:
     if job.kind == "analyse":
         return job.work.algorithm, short_uid(job.work.unit_uid)
+    if job.kind == "report":
+        return "review's documents", f"of job {job.parent_id}"
     return f"to {job.lane}", f"of job {job.parent_id}"
 
 
@@ -63,9 +80,11 @@ def show_job(job_id: int, config_path: Path, as_json: bool) -> None:
     """Everything known of one job: work, history, results, what each peer said."""
     from dicom_node.cli.node_data import open_database
     from dicom_node.jobs import Queue
+    from dicom_node.review_rows import review_of
 
     database = open_database(config_path)
     queue = Queue(database)
+    review = review_of(database, job_id)
     job, events, results = queue.get(job_id), queue.events(job_id), queue.results(job_id)
     deliveries = list(_deliveries(database, queue, job))
     if as_json:
@@ -75,10 +94,12 @@ def show_job(job_id: int, config_path: Path, as_json: bool) -> None:
                 "events": [asdict(event) for event in events],
                 "results": [asdict(result) for result in results],
                 "deliveries": deliveries,
+                "review": review and asdict(review),
             }
         )
         return
-    _show_fields({**asdict(job), **asdict(job.work)})
+    judged = {"judged": f"{review.state}: dicom-node review show {job_id}"} if review else {}
+    _show_fields({**asdict(job), **asdict(job.work), **judged})
     show_table("history", ("at", "what", "text"), [(moment(e.at), e.what, e.text) for e in events], "no history")
     rows = [(r.role, size(r.size_bytes), r.path) for r in results]
     show_table("results", ("role", "size", "file"), rows, "")
@@ -96,6 +117,8 @@ def _show_fields(fields: dict) -> None:
             value = moment(value)
         elif name == "instances" and len(value) > 1:
             value = f"{len(value)}, the first is {value[0]}"
+        elif name == "review":
+            value = ", ".join(f"{key} {word}" for key, word in value.items())
         elif isinstance(value, tuple):
             value = ", ".join(map(str, value))
         click.echo(f"{name:>16}  {value}")

@@ -17,6 +17,8 @@ COUNTS = (
         "SELECT 'unmatched' AS state, count(*) AS n FROM units WHERE kind = 'series' AND matched = 0",
     ),
     ("analyse jobs", "SELECT state, count(*) AS n FROM jobs WHERE kind = 'analyse' GROUP BY state"),
+    ("reviews", "SELECT state, count(*) AS n FROM reviews GROUP BY state"),
+    ("report jobs", "SELECT state, count(*) AS n FROM jobs WHERE kind = 'report' GROUP BY state"),
     ("deliver jobs", "SELECT state, count(*) AS n FROM jobs WHERE kind = 'deliver' GROUP BY state"),
     ("objects to peers", "SELECT state, count(*) AS n FROM deliveries GROUP BY state"),
     ("set aside", "SELECT kind AS state, count(*) AS n FROM set_aside GROUP BY kind"),
@@ -27,7 +29,7 @@ COUNTS = (
 @config_option
 @json_option
 def status(config_path: Path, as_json: bool) -> None:
-    """How much is stored, open, waiting, done, undelivered and set aside."""
+    """How much is stored, open, waiting, done, to be reviewed, undelivered and set aside."""
     from dicom_node.cli.node_data import open_database
 
     database = open_database(config_path)

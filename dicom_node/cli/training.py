@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import logging
 import shlex
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from dicom_node.cli.options import json_option
-from dicom_node.cli.tables import progress_bar, show_json, show_table
+from dicom_node.cli.comparing import bench_with_bar, show_comparison
+from dicom_node.cli.options import config_option, json_option
+from dicom_node.cli.tables import show_json, show_table
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
     from dicom_node.algorithm import Device, EvaluationReport, Models, Progress, Workbench
-    from dicom_node.series import Series
+    from dicom_node.comparison import Comparison
+    from dicom_node.plugins import Catalogue
+
+OWN_CASES = "the node's own"
 
 data_option = click.option(
     "--data",
-    required=True,
     type=click.Path(exists=True, path_type=Path),
     help="Folder of data, as the algorithm's page says.",
 )
@@ -41,34 +43,75 @@ device_option = click.option(
 @click.command()
 @click.argument("algorithm")
 @data_option
+@click.option(
+    "--from-cases",
+    is_flag=False,
+    flag_value=OWN_CASES,
+    metavar="[FOLDER]",
+    help="Instead of data: reviewed cases, of a folder as cases export leaves it, or of the node that --config names.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where model and card go.")
+@config_option
 @seed_option
 @device_option
-def train(algorithm: str, data: Path, out: Path, seed: int, device: Device) -> None:
-    """Train the models of ALGORITHM.
+def train(
+    algorithm: str, data: Path | None, from_cases: str | None, out: Path, config_path: Path, seed: int, device: Device
+) -> None:
+    """Train the models of ALGORITHM from --data, or make a candidate --from-cases.
 
     Called again with the same --out, it goes on where it stopped.
     """
+    from dicom_node import judging
     from dicom_node.plugins import Catalogue
 
+    if (data is None) == (from_cases is None):
+        raise UsageError("say what to train from: --data FOLDER or --from-cases [FOLDER], one of the two")
     catalogue = Catalogue()
-    trainer = catalogue.part(algorithm, "train")
-    if trainer is None:
-        raise UsageError(f"{algorithm} has nothing to train: it works without learned weights")
-    out.mkdir(parents=True, exist_ok=True)
-    with _workbench(catalogue.models(algorithm), seed, device, _teller()) as bench, _log_as_sentences():
+    if from_cases is not None:
+        source: tuple[object, ...] = ("--from-cases",) if from_cases == OWN_CASES else ("--from-cases", from_cases)
+        steps = _candidate_steps(catalogue, algorithm, from_cases, config_path, out)
+    else:
+        source, steps = ("--data", data), _training_steps(catalogue, algorithm, data, out)
+    models, teach = steps
+    with judging.workbench(models, seed, device, _teller()) as bench, _log_as_sentences():
         try:
-            trainer(data, out, bench)
+            teach(bench)
         except KeyboardInterrupt:
-            words = ("train", algorithm, "--data", data, "--out", out, "--seed", seed, "--device", device)
+            words = ("train", algorithm, *source, "--out", out, "--seed", seed, "--device", device)
             again = shlex.join(["dicom-node", *map(str, words)])
             click.echo(f"\nstopped; every epoch that was over is kept. To go on, call again:\n  {again}", err=True)
             raise
     made = sorted(path.name for path in out.iterdir() if path.is_file())
     click.echo(f"{algorithm} is trained; in {out}: {', '.join(made) or 'no files'}")
-    click.echo(
-        f"To judge it: {shlex.join(['dicom-node', 'evaluate', algorithm, '--data', 'FOLDER', '--models', str(out)])}"
-    )
+    how = ("--cases", "FOLDER", "--candidate") if from_cases is not None else ("--data", "FOLDER", "--models")
+    click.echo(f"To judge it: {shlex.join(['dicom-node', 'evaluate', algorithm, *how, str(out)])}")
+
+
+Steps = tuple["Models", Callable[["Workbench"], object]]
+"""The models that a bench starts with, and what is done on it."""
+
+
+def _training_steps(catalogue: Catalogue, algorithm: str, data: Path | None, out: Path) -> Steps:
+    trainer = catalogue.part(algorithm, "train")
+    if trainer is None:
+        raise UsageError(f"{algorithm} has nothing to train: it works without learned weights")
+    out.mkdir(parents=True, exist_ok=True)
+    return catalogue.models(algorithm), lambda bench: trainer(data, out, bench)
+
+
+def _candidate_steps(catalogue: Catalogue, algorithm: str, where: str, config_path: Path, out: Path) -> Steps:
+    """It starts from the models in use: those of the node whose cases they are, or those of the algorithm."""
+    from dicom_node.case_folder import read_cases
+    from dicom_node.cli.node_data import open_cases, open_registry
+    from dicom_node.judging import teach
+
+    if where == OWN_CASES:
+        registry = open_registry(config_path)
+        cases = open_cases(config_path).of(algorithm)
+        models = catalogue.models(algorithm, registry.folder_of(algorithm, registry.in_use(algorithm)))
+    else:
+        cases, models = read_cases(Path(where), algorithm), catalogue.models(algorithm)
+    return models, lambda bench: teach(catalogue, algorithm, cases, out, bench)
 
 
 @click.command()
@@ -80,47 +123,66 @@ def train(algorithm: str, data: Path, out: Path, seed: int, device: Device) -> N
     type=click.Path(exists=True, path_type=Path, file_okay=False),
     help="Folder with another model.toml, as train leaves it; without, the models that come with the algorithm.",
 )
+@click.option(
+    "--cases",
+    "cases_folder",
+    type=click.Path(exists=True, path_type=Path, file_okay=False),
+    help="Instead of data: reviewed cases, as cases export leaves them; judged on those held out of training.",
+)
+@click.option(
+    "--candidate",
+    type=click.Path(exists=True, path_type=Path, file_okay=False),
+    help="With --cases: a folder of models to compare with the others, case by case.",
+)
 @seed_option
 @device_option
 @json_option
-def evaluate(algorithm: str, data: Path, models_folder: Path | None, seed: int, device: Device, as_json: bool) -> None:
-    """Judge ALGORITHM on data with truth.
+def evaluate(
+    algorithm: str,
+    data: Path | None,
+    models_folder: Path | None,
+    cases_folder: Path | None,
+    candidate: Path | None,
+    seed: int,
+    device: Device,
+    as_json: bool,
+) -> None:
+    """Judge ALGORITHM on data with truth, or on reviewed cases.
 
     It runs through the same code as in the node.
     """
     from dicom_node.plugins import Catalogue
 
+    if (data is None) == (cases_folder is None) or (candidate and cases_folder is None):
+        raise UsageError("say what to judge on: --data FOLDER, or --cases FOLDER, which may have a --candidate")
     catalogue = Catalogue()
-    evaluator = catalogue.part(algorithm, "evaluate")
-    if evaluator is None:
-        raise UsageError(f"{algorithm} offers no evaluation")
-    models = catalogue.models(algorithm, models_folder, device)
-    with progress_bar() as bar:
-        task = bar.add_task(algorithm, total=1.0)
-
-        def tell(fraction: float, doing: str) -> None:
-            bar.update(task, completed=fraction, description=doing)
-
-        with _workbench(models, seed, device, tell) as bench:
+    with bench_with_bar(catalogue.models(algorithm, models_folder, device), algorithm, seed, device) as bench:
+        if cases_folder is not None:
+            comparison = _on_cases(catalogue, algorithm, cases_folder, candidate, bench)
+        else:
+            evaluator = catalogue.part(algorithm, "evaluate")
+            if evaluator is None:
+                raise UsageError(f"{algorithm} offers no evaluation")
             report = evaluator(data, bench)
-    if as_json:
+    if cases_folder is not None:
+        if as_json:
+            show_json(comparison.as_json())
+        else:
+            show_comparison(f"{algorithm} on held-out cases of {cases_folder}", comparison)
+    elif as_json:
         show_json(report.values)
-        return
-    _show_report(f"{algorithm} on {data}", report, f"no data with truth in {data}")
+    else:
+        _show_report(f"{algorithm} on {data}", report, f"no data with truth in {data}")
 
 
-@contextmanager
-def _workbench(models: Models, seed: int, device: Device, progress: Progress) -> Iterator[Workbench]:
-    """What the algorithm gets; files that its series are read from are removed in the end."""
-    from dicom_node.algorithm import Workbench
-    from dicom_node.load import load_series
+def _on_cases(
+    catalogue: Catalogue, algorithm: str, folder: Path, candidate: Path | None, bench: Workbench
+) -> Comparison:
+    from dicom_node.case_folder import read_cases
+    from dicom_node.judging import judge
 
-    with tempfile.TemporaryDirectory(prefix="dicom-node-") as scratch:
-
-        def load(paths: Sequence[Path]) -> Series:
-            return load_series(paths, Path(tempfile.mkdtemp(dir=scratch)))
-
-        yield Workbench(load=load, models=models, seed=seed, device=device, progress=progress)
+    theirs = None if candidate is None else catalogue.models(algorithm, candidate, bench.device)
+    return judge(catalogue, algorithm, read_cases(folder, algorithm), bench, theirs)
 
 
 def _teller() -> Progress:

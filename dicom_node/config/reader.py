@@ -20,10 +20,12 @@ from dicom_node.config.condition_syntax import parse_conditions
 from dicom_node.config.contradictions import contradictions
 from dicom_node.config.settings import (
     Accept,
+    CandidatePlan,
     NodeConfig,
     NodeSettings,
     Peer,
     Retry,
+    ReviewTerms,
     Rule,
     Timeouts,
     Viewer,
@@ -116,6 +118,19 @@ def _read_viewer(node: yaml.Node, what: str, problems: Problems) -> Viewer | Non
     return None if name is None else Viewer(name)
 
 
+def _read_review(node: yaml.Node, what: str, problems: Problems) -> ReviewTerms | None:
+    """A mapping, or only its ``required``: ``review: always``."""
+    if isinstance(node, yaml.ScalarNode) and not is_null(node):
+        required = choice(*_REQUIRED)(node, what, problems)
+        return None if required is None else ReviewTerms(required)
+    values = read_fields(node, _REVIEW, what, problems)
+    pointless = [key for key in values if key != "required"] if values.get("required") == "never" else []
+    if pointless:
+        told = f"required is never, so {' and '.join(pointless)} of {what} would do nothing: leave it out"
+        problems.add(node_at(node, pointless[:1]), told)
+    return ReviewTerms(**values)
+
+
 _ACCEPT = (
     _list(scalars.AE_TITLE, "calling_ae", "calling_ae", "[]", "AE titles that may send; an empty list: any."),
     _list(scalars.AE_TITLE, "called_ae", "called_ae", "[]", "AE titles that may be called; an empty list: any."),
@@ -126,6 +141,24 @@ _TIMEOUTS = (
     _of(scalars.DURATION, "dimse", "dimse_s", "60s", "Messages but C-STORE: network and 10 kB/s bound that."),
     _of(scalars.DURATION, "network", "network_s", "2 min", "Silence on an open association."),
 )
+_PLAN = (
+    _of(scalars.LONG_DURATION, "every", "every_s", None, "At most so often."),
+    _of(scalars.COUNT, "at_least", "at_least", None, "With fewer new cases than this, it waits."),
+)
+
+
+def _read_candidates(node: yaml.Node, what: str, problems: Problems) -> Mapping[str, CandidatePlan] | None:
+    """Algorithm -> plan; None where one has mistakes."""
+    before = len(problems)
+    plans: dict[str, CandidatePlan] = {}
+    for name, (key_node, value) in entries(node, what, problems).items():
+        scalar(scalars.ALGORITHM)(key_node, "the name of an algorithm", problems)
+        values = read_fields(value, _PLAN, f"{what} of {name}", problems)
+        if len(problems) == before:
+            plans[name] = CandidatePlan(**values)
+    return MappingProxyType(plans) if len(problems) == before else None
+
+
 _NODE = (
     _of(scalars.AE_TITLE, "ae_title", "ae_title", "DICOM_NODE", "The node's own AE title."),
     _of(scalars.HOST, "bind", "bind", "127.0.0.1", "The address to listen on; 0.0.0.0 is every IPv4 address."),
@@ -161,6 +194,14 @@ _NODE = (
         "Under which the UIDs of results are made: keep it, and the same work keeps the same UIDs.",
     ),
     _choice(("local",), "engine", "local", "Where algorithms run: local is worker processes on this machine."),
+    Field(
+        "candidates",
+        "candidates",
+        _read_candidates,
+        "algorithms, each with every and at_least",
+        "{}",
+        "Models that the node prepares from reviewed cases, for a person to promote: see Cases and models.",
+    ),
 )
 _RETRY = (
     _of(scalars.DURATION, "first", "first_s", "10s", "Wait before the second attempt."),
@@ -185,6 +226,14 @@ _PEER = (
     ),
     Field("viewer", "viewer", _read_viewer, words(_VIEWERS), "standard", "What its people look with: see below."),
 )
+_REQUIRED = ("auto", "always", "never")
+_REVIEW = (
+    _choice(_REQUIRED, "required", "auto", "Whether a person judges the results; auto: where the algorithm asks."),
+    _choice(("send", "hold"), "draft", "send", "Unjudged results are sent as a draft, or held back until then."),
+    _choice(
+        ("key_object", "nothing"), "on_reject", "key_object", "What peers get that have a draft which is rejected."
+    ),
+)
 _RULE = (
     _of(scalars.TITLE, "name", "name", None, "Its name in logs, jobs and reports; no two rules share one."),
     Field("when", "when", _read_when, "conditions", None, "Which instances it takes: see Conditions."),
@@ -195,6 +244,14 @@ _RULE = (
     _of(scalars.PRIORITY, "priority", "priority", "0", "Jobs of higher priority go first."),
     _of(scalars.DURATION, "time_limit", "time_limit_s", "the node's job_time_limit", "One attempt."),
     _of(scalars.MEMORY, "memory_limit", "memory_limit_mib", "the node's job_memory_limit", "One analysis."),
+    Field(
+        "review",
+        "review",
+        _read_review,
+        f"{words([field.key for field in _REVIEW])}; or only {words(_REQUIRED)}",
+        "{}",
+        "Judged by a person: see below.",
+    ),
 )
 
 FIELDS: Mapping[str, tuple[Field, ...]] = MappingProxyType(
@@ -202,9 +259,11 @@ FIELDS: Mapping[str, tuple[Field, ...]] = MappingProxyType(
         "node": _NODE,
         "node.accept": _ACCEPT,
         "node.timeouts": _TIMEOUTS,
+        "node.candidates.NAME": _PLAN,
         "peers.NAME": _PEER,
         "peers.NAME.retry": _RETRY,
         "rules[]": _RULE,
+        "rules[].review": _REVIEW,
     }
 )
 """Every key of the file, section by section: what the reader knows and the routing reference lists."""
@@ -231,6 +290,8 @@ def load_config(path: Path, algorithms: AlgorithmCatalogue | None) -> NodeConfig
     peers = _peers(top["peers"][1], node, problems) if "peers" in top else {}
     rules = _rules(top["rules"][1], tuple(peers), algorithms, problems) if "rules" in top else []
     _check_matchable(rules, node.accept, root, problems)
+    if algorithms is not None and not problems.found:
+        _check_candidates(node.candidates, root, algorithms, problems)
     if problems.found:
         raise ConfigurationError(problems.found)
     known = {name: peer for name, peer in peers.items() if peer is not None}
@@ -330,6 +391,16 @@ def _check_algorithm(
             problems.add(node_at(item, ["options", *path]), told)
         else:
             problems.add(_value_at(item, "run"), message)
+
+
+def _check_candidates(
+    plans: Mapping[str, CandidatePlan], root: yaml.Node, algorithms: AlgorithmCatalogue, problems: Problems
+) -> None:
+    for name in plans:
+        if name not in algorithms.names():
+            near = did_you_mean(name, algorithms.names())
+            place = node_at(root, ["node", "candidates", name])
+            problems.add(place, f"unknown algorithm {name!r} in candidates: needs {words(algorithms.names())}{near}")
 
 
 def _check_unlike(rule: Rule, others: list[Rule], item: yaml.Node, problems: Problems) -> None:

@@ -44,6 +44,14 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidatePlan:
+    """When a candidate of an algorithm's models is prepared: so much later than the last, with so many new cases."""
+
+    every_s: float
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """The ``node`` section."""
 
@@ -63,6 +71,7 @@ class NodeSettings:
     timeouts: Timeouts = Timeouts()
     uid_namespace: UUID = namespace_of("DICOM_NODE")  # noqa: RUF009 - a pure function of a constant
     engine: Literal["local"] = "local"
+    candidates: Mapping[str, CandidatePlan] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,36 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewTerms:
+    """``review`` of a rule: whether a person judges the results, and what goes out before and after.
+
+    ``required``: auto is what the algorithm says of each result. ``draft``: the results as the algorithm made them are
+    sent at once, or held until a person has confirmed them. ``on_reject``: what tells the peers of a rejection.
+    """
+
+    required: Literal["auto", "always", "never"] = "auto"
+    draft: Literal["send", "hold"] = "send"
+    on_reject: Literal["key_object", "nothing"] = "key_object"
+
+    def asked(self, by_algorithm: bool) -> bool:
+        """Whether a person must judge a result of which the algorithm says that it needs it, or does not."""
+        return self.required == "always" or (self.required == "auto" and by_algorithm)
+
+    def stricter(self, other: ReviewTerms) -> ReviewTerms:
+        """What two rules ask for that share one analysis: of each key the more careful word."""
+        required: Literal["auto", "always", "never"] = "auto"
+        if "always" in (self.required, other.required):
+            required = "always"
+        elif self.required == other.required:
+            required = self.required
+        return ReviewTerms(
+            required,
+            "hold" if "hold" in (self.draft, other.draft) else "send",
+            "key_object" if "key_object" in (self.on_reject, other.on_reject) else "nothing",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One entry of ``rules``; ``line`` is where it stands. A limit of None is the node's."""
 
@@ -115,6 +154,7 @@ class Rule:
     priority: int = 0
     time_limit_s: float | None = None
     memory_limit_mib: int | None = None
+    review: ReviewTerms = ReviewTerms()
     line: int = 0
 
 

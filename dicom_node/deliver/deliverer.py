@@ -48,8 +48,8 @@ class Adapted(Protocol):
 
 
 Adapt = Callable[[Sequence[Outgoing], Container[str], Path, Viewer, Mapping[str, tuple[str, str]]], Adapted]
-"""(objects, SOP classes that the peer takes, folder for new files, what its people look with, reports of earlier
-revisions as the peer has them: see ``Ledger.earlier_reports``) -> Adapted. The same input gives the same UIDs.
+"""(objects, SOP classes that the peer takes, folder for new files, what its people look with, objects of earlier
+jobs as the peer has them: see ``Ledger.earlier_objects``) -> Adapted. The same input gives the same UIDs.
 """
 
 
@@ -211,7 +211,7 @@ class Deliverer:
         }
         takes |= {uid for uid in FALLBACK_SOP_CLASSES if any((uid, s) in association.accepted for s in PLAIN_SYNTAXES)}
         takes -= set(excluded)
-        earlier = delivery.ledger.earlier_reports()
+        earlier = delivery.ledger.earlier_objects()
         known_as_made = all(made == sent for made, (_, sent) in earlier.items())
         as_they_are = not out and delivery.peer.viewer is Viewer.STANDARD and known_as_made
         if as_they_are and all(item.sop_class_uid in takes for item in remaining):

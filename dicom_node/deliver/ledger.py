@@ -6,22 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dicom_node.database import Database
-from dicom_node.deliver.outgoing import REPORT_ROLE, Outgoing
+from dicom_node.deliver.outgoing import Outgoing
 from dicom_node.deliver.statuses import StoreStatus
 
 FINAL = ("delivered", "refused", "skipped")
 
-_EARLIER_REPORTS = f"""
+_EARLIER_OBJECTS = """
     WITH RECURSIVE earlier (id) AS (
         SELECT analysis.predecessor_id FROM jobs JOIN jobs AS analysis ON analysis.id = jobs.parent_id WHERE jobs.id = ?
         UNION SELECT jobs.predecessor_id FROM jobs JOIN earlier ON jobs.id = earlier.id
+        UNION SELECT jobs.id FROM jobs JOIN earlier ON jobs.predecessor_id = earlier.id AND jobs.kind = 'report'
     )
-    SELECT results.sop_instance_uid AS made, deliveries.sop_class_uid, deliveries.sop_instance_uid AS sent
+    SELECT results.sop_instance_uid AS made, deliveries.sop_class_uid, deliveries.sop_instance_uid AS sent,
+        deliveries.state = 'delivered' AS there
     FROM earlier
-    JOIN results ON results.job_id = earlier.id AND results.role = '{REPORT_ROLE}'
+    JOIN results ON results.job_id = earlier.id
     JOIN jobs ON jobs.parent_id = earlier.id AND jobs.lane = (SELECT lane FROM jobs WHERE id = ?)
-    JOIN deliveries ON deliveries.job_id = jobs.id AND deliveries.role = '{REPORT_ROLE}'
-    WHERE deliveries.state = 'delivered' ORDER BY deliveries.at
+    JOIN deliveries ON deliveries.job_id = jobs.id AND deliveries.role = results.role
+    WHERE jobs.id != ? AND deliveries.state IN ('delivered', 'refused', 'skipped') ORDER BY there, deliveries.at
 """
 
 
@@ -54,10 +56,14 @@ class Ledger:
         )
         return {row["sop_instance_uid"]: Entry(**row) for row in rows}
 
-    def earlier_reports(self) -> dict[str, tuple[str, str]]:
-        """SOP Instance UID of the report of each earlier revision -> (SOP class, UID) by which the same peer got it."""
-        rows = self._database.query(_EARLIER_REPORTS, (self._job_id, self._job_id))
-        return {row["made"]: (row["sop_class_uid"], row["sent"]) for row in rows}
+    def earlier_objects(self) -> dict[str, tuple[str, str]]:
+        """SOP Instance UID of each object of an earlier job -> (SOP class, UID) by which the same peer got it.
+
+        Earlier are the revisions before with the verified reports of them, and the draft that a person acted on.
+        ("", "") for what the peer never got.
+        """
+        rows = self._database.query(_EARLIER_OBJECTS, (self._job_id, self._job_id, self._job_id))
+        return {row["made"]: (row["sop_class_uid"], row["sent"]) if row["there"] else ("", "") for row in rows}
 
     def all_final(self) -> bool:
         """Whether nothing is left to send."""

@@ -81,6 +81,7 @@ class ScuAssociation:
         if not association.is_established:
             raise PeerError(self._why_not(association))
         _bound_memory(association)
+        _answers_to_the_caller(association)
         self._association = association
         return self
 
@@ -182,3 +183,18 @@ def _bound_memory(association: Any) -> None:
         put(item)
 
     queue.put = put_when_there_is_room
+
+
+def _answers_to_the_caller(association: Any) -> None:
+    """Keeps pynetdicom's reactor thread from taking the response that the calling thread waits for.
+
+    Its pause for a request has a gap (Association._run_reactor between ``wait`` and ``_is_paused = False``): a
+    fast response could be taken as a request there, and the sender would wait until the time-out. Only the reactor
+    polls, and a requestor without role selection gets no requests.
+    """
+    get = association.dimse.get_msg
+
+    def get_for_the_caller(block: bool = False) -> Any:
+        return get(block=True) if block else (None, None)
+
+    association.dimse.get_msg = get_for_the_caller

@@ -129,6 +129,7 @@ def _faults(one: EncodedObject, expected: Expectation, known: Mapping[str, Known
         yield from _identity_faults(dataset, one, expected)
         yield from missing_attributes(dataset, one.sop_class_uid)
         yield from image_faults(dataset, pixels, one.path)
+        yield from _document_faults(dataset)
         yield from _Walk(known, expected.foreign_uids).faults(dataset, "")
         yield from _reference_list_faults(dataset, others)
         yield from _statement_faults(dataset, expected.statements)
@@ -151,11 +152,26 @@ def _identity_faults(dataset: Dataset, one: EncodedObject, expected: Expectation
 
 
 def _statement_faults(dataset: Dataset, statements: Sequence[str]) -> Iterator[str]:
-    """Every sentence that every object must carry stands where people read: Image Comments, or text of a document."""
-    said = "\n".join((str(dataset.get("ImageComments", "")), *_texts(dataset)))
+    """Every sentence that every object must carry stands where people read: comment, title, or text of a document."""
+    spoken = (str(dataset.get(keyword, "")) for keyword in ("ImageComments", "DocumentTitle"))
+    said = "\n".join((*spoken, *_texts(dataset)))
     for statement in statements:
         if statement not in said:
             yield f"it does not say {statement!r}"
+
+
+def _document_faults(dataset: Dataset) -> Iterator[str]:
+    """A PDF that is one, whole, and as long as the header says."""
+    if "EncapsulatedDocument" not in dataset:
+        return
+    length = int(dataset.get("EncapsulatedDocumentLength", 0))
+    document = bytes(dataset.EncapsulatedDocument)
+    if dataset.MIMETypeOfEncapsulatedDocument != "application/pdf":
+        yield f"its document is {dataset.MIMETypeOfEncapsulatedDocument}; application/pdf is needed"
+    if len(document) != length + length % 2:
+        yield f"its document has {len(document)} bytes, {length} follow from its header"
+    if not document.startswith(b"%PDF-") or not document[:length].rstrip().endswith(b"%%EOF"):
+        yield "its document is no whole PDF"
 
 
 def _texts(item: Dataset) -> Iterator[str]:

@@ -6,7 +6,8 @@
     anything else           -> left out, with the reason
 
 What is rewritten gets UIDs of its own, the same at every attempt. The report refers to what is really sent; since that
-changes its content it is another document with another UID, also where it keeps its SOP class.
+changes its content it is another document with another UID, also where it keeps its SOP class. A verified report and a
+rejection name the objects of their draft as this peer has them; one that it never got is not named.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
     EnhancedSRStorage,
+    KeyObjectSelectionDocumentStorage,
     MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     MultiFrameTrueColorSecondaryCaptureImageStorage,
     SecondaryCaptureImageStorage,
@@ -80,8 +82,19 @@ class Adapted:
     skipped: tuple[tuple[str, str], ...]
 
 
-EarlierReports = Mapping[str, tuple[str, str]]
-"""SOP Instance UID of the report of an earlier revision -> (SOP class, SOP Instance UID) by which a peer has it."""
+NOT_THERE = ("", "")
+EarlierObjects = Mapping[str, tuple[str, str]]
+"""SOP Instance UID of an object of an earlier job (the revision before, or the draft) -> (SOP class, SOP Instance UID)
+by which a peer has it; ``NOT_THERE`` where the peer refused it, or does not take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """By what an object of an earlier job goes at a peer."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_uid: str
 
 
 def adapt_to_peer(
@@ -89,7 +102,7 @@ def adapt_to_peer(
     accepted: Container[str],
     folder: Path,
     viewer: Viewer = Viewer.STANDARD,
-    earlier: EarlierReports = MappingProxyType({}),
+    earlier: EarlierObjects = MappingProxyType({}),
 ) -> Adapted:
     """Rewrites a result set for a peer that accepts the SOP classes ``accepted``; new files go into ``folder``.
 
@@ -109,15 +122,18 @@ def adapt_to_peer(
             )
         elif one.role == REPORT_ROLE:
             continue
+        elif (taken := _as_taken(one, sop_class, folder, viewer, earlier)) is None:
+            skipped.append((one.role, "the peer has none of the objects that it names"))
         else:
-            kept.append((one, _as_taken(one, sop_class, folder, viewer)))
+            kept.append((one, taken))
     report = next((one for one in objects if one.role == REPORT_ROLE), None)
     out = [new for _, new in kept]
     if report is not None and (sop_class := _taken(report.sop_class_uid, accepted)) is not None:
         out.append(_report(report, sop_class, kept, earlier, folder))
     rewritten = [new for new in out if new not in objects]
     if rewritten:
-        check_objects(out, Expectation.of_checked(objects, _known_predecessors(rewritten)))
+        known = {uid: Known(sop_class, "", None) for sop_class, uid in earlier.values() if uid}
+        check_objects(out, Expectation.of_checked(objects, known | _known_predecessors(rewritten)))
     return Adapted(tuple(out), tuple(skipped))
 
 
@@ -126,12 +142,57 @@ def _taken(sop_class_uid: str, accepted: Container[str]) -> str | None:
     return next((candidate for candidate in wanted if candidate in accepted), None)
 
 
-def _as_taken(one: EncodedObject, sop_class_uid: str, folder: Path, viewer: Viewer) -> EncodedObject:
+def _as_taken(
+    one: EncodedObject, sop_class_uid: str, folder: Path, viewer: Viewer, earlier: EarlierObjects
+) -> EncodedObject | None:
+    """The object as the peer takes it; ``None`` where nothing is left of it there."""
+    if one.sop_class_uid == KeyObjectSelectionDocumentStorage:
+        return _key_objects(one, earlier, folder)
     if sop_class_uid != one.sop_class_uid:
         return _rewritten(one, sop_class_uid, folder)
     if viewer is Viewer.OHIF and one.sop_class_uid == SegmentationStorage:
         return _with_plane_orientation(one, folder)
     return one
+
+
+def _key_objects(one: EncodedObject, earlier: EarlierObjects, folder: Path) -> EncodedObject | None:
+    dataset, _ = read_without_pixels(one.path)
+    renamed, gone = _earlier_names(dataset, earlier)
+    if not renamed and not gone:
+        return one
+    if gone == set(_listed(dataset)):
+        return None
+    _refer_anew(dataset, renamed, gone)
+    _rename(dataset, one.sop_class_uid, replacement_uid(one.sop_instance_uid, *_why_named(renamed, gone)))
+    return write_object(dataset, one.role, folder)
+
+
+def _listed(dataset: Dataset) -> dict[str, str]:
+    """SOP Instance UID -> Series Instance UID of what a document lists as its evidence."""
+    return {
+        str(reference.ReferencedSOPInstanceUID): str(series.SeriesInstanceUID)
+        for study in dataset.get("CurrentRequestedProcedureEvidenceSequence") or []
+        for series in study.ReferencedSeriesSequence
+        for reference in series.ReferencedSOPSequence
+    }
+
+
+def _earlier_names(dataset: Dataset, earlier: EarlierObjects) -> tuple[dict[str, _Name], set[str]]:
+    """Of the objects of earlier jobs that a document lists: those with another name at the peer; those not there."""
+    listed = {uid: series for uid, series in _listed(dataset).items() if earlier.get(uid, ("", uid))[1] != uid}
+    gone = {uid for uid in listed if earlier[uid] == NOT_THERE}
+    renamed = {
+        uid: _Name(*earlier[uid], replacement_uid(series, earlier[uid][1]))
+        for uid, series in listed.items()
+        if uid not in gone
+    }
+    return renamed, gone
+
+
+def _why_named(renamed: Mapping[str, _Name], gone: set[str]) -> tuple[object, ...]:
+    """What tells a document with these names from the one that was made; () for the same names."""
+    named = sorted(name.sop_instance_uid for name in renamed.values())
+    return (named, sorted(gone)) if named or gone else ()
 
 
 def _with_plane_orientation(one: EncodedObject, folder: Path) -> EncodedObject:
@@ -187,7 +248,7 @@ def _report(
     report: EncodedObject,
     sop_class_uid: str,
     kept: list[tuple[EncodedObject, EncodedObject]],
-    earlier: EarlierReports,
+    earlier: EarlierObjects,
     folder: Path,
 ) -> EncodedObject:
     dataset, _ = read_without_pixels(report.path)
@@ -195,12 +256,13 @@ def _report(
     sent = {old.sop_instance_uid: new for old, new in kept}
     gone = named - set(sent)
     renamed = {uid: new for uid, new in sent.items() if new.sop_instance_uid != uid}
-    changed = sop_class_uid != report.sop_class_uid or bool(gone or renamed)
+    drafted, lost = _earlier_names(dataset, earlier)
+    changed = sop_class_uid != report.sop_class_uid or bool(gone or renamed or drafted or lost)
     # By role, not by UID: so a predecessor that was changed alike has the name that it would be given here
     why = (sop_class_uid, sorted((new.role, new.sop_class_uid, new is not old) for old, new in kept))
     for uid, reference, series in _predecessors(dataset):
         alike = (sop_class_uid, replacement_uid(uid, *why)) if changed else (str(reference.ReferencedSOPClassUID), uid)
-        known_class, known_uid = earlier.get(uid, alike)
+        known_class, known_uid = next(name for name in (earlier.get(uid), alike) if name and name != NOT_THERE)
         if known_uid != uid:
             changed = True
             reference.add(exact("ReferencedSOPClassUID", known_class))
@@ -208,8 +270,8 @@ def _report(
             series.add(exact("SeriesInstanceUID", replacement_uid(str(series.SeriesInstanceUID), known_uid)))
     if not changed:
         return report
-    _refer_anew(dataset, renamed, gone)
-    _rename(dataset, sop_class_uid, replacement_uid(report.sop_instance_uid, *why))
+    _refer_anew(dataset, renamed | drafted, gone | lost)
+    _rename(dataset, sop_class_uid, replacement_uid(report.sop_instance_uid, *why, *_why_named(drafted, lost)))
     return write_object(dataset, report.role, folder)
 
 
@@ -222,7 +284,7 @@ def _result_objects(item: Dataset) -> Iterator[str]:
         yield from _result_objects(child)
 
 
-def _refer_anew(item: Dataset, renamed: Mapping[str, EncodedObject], gone: set[str]) -> None:
+def _refer_anew(item: Dataset, renamed: Mapping[str, EncodedObject | _Name], gone: set[str]) -> None:
     """Renames references and takes out those to objects that are not sent, with the items that nothing is left of."""
     for element in item:
         if element.VR != "SQ" or element.keyword == "PredecessorDocumentsSequence":
@@ -246,7 +308,7 @@ def _only_refers_to(item: Dataset, gone: set[str]) -> bool:
     return bool(is_library_group) and all(_only_refers_to(child, gone) for child in item.ContentSequence)
 
 
-def _rename_reference(item: Dataset, renamed: Mapping[str, EncodedObject]) -> None:
+def _rename_reference(item: Dataset, renamed: Mapping[str, EncodedObject | _Name]) -> None:
     """Renames what ``item`` refers to; or its series, where it is one, before the instances in it are renamed."""
     new = renamed.get(str(item.get("ReferencedSOPInstanceUID", "")))
     if new is not None:

@@ -72,13 +72,17 @@ class Context:
 
     @property
     def moment(self) -> datetime:
-        """The job's content time on the clock of the source study (Timezone Offset From UTC, where it is said)."""
+        """The job's content time on the clock of the source study."""
+        return self.on_its_clock(self.job.content_time)
+
+    def on_its_clock(self, moment: datetime) -> datetime:
+        """A moment on the clock of the source study (Timezone Offset From UTC), as it is where none is said."""
         offset = re.fullmatch(r"([+-])(0\d|1[0-4])([0-5]\d)", first_value(self.sources.first, "TimezoneOffsetFromUTC"))
         if not offset:
-            return self.job.content_time
+            return moment
         sign = -1 if offset[1] == "-" else 1
         zone = timezone(sign * timedelta(hours=int(offset[2]), minutes=int(offset[3])))
-        return self.job.content_time.astimezone(zone)
+        return moment.astimezone(zone)
 
     def place(self, role: str, position: int, title: str) -> Place:
         """Series number: a hundred times the source's, plus the object's position in the job."""

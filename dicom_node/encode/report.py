@@ -20,7 +20,13 @@ from highdicom.sr import (
 )
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code as PydicomCode
-from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    EnhancedSRStorage,
+    KeyObjectSelectionDocumentStorage,
+)
 
 from dicom_node import MANUFACTURER
 from dicom_node.codes import COUNT, FRAME, PIXEL, Code, local
@@ -30,6 +36,7 @@ from dicom_node.encode.header import Context, Place, common_header
 from dicom_node.encode.items import concept, reference, unit_concept
 from dicom_node.encode.job import EncodedObject, ObjectRef
 from dicom_node.encode.source import SourceInstance
+from dicom_node.encode.verification import mark_unverified, mark_verified, person_observer, verification_texts
 from dicom_node.encode.writer import write_object
 from dicom_node.errors import InvalidResult
 from dicom_node.result import AnalysisResult, Evaluation, Measurement, MeasurementGroup
@@ -46,8 +53,24 @@ PIXEL_ROWS = Code("110910", "DCM", "Pixel Data Rows")
 PIXEL_COLUMNS = Code("110911", "DCM", "Pixel Data Columns")
 SOURCE = Code("260753009", "SCT", "Source")
 RESULT_OBJECT = local("RESULT", "Result object of the same analysis")
+DRAFT_OBJECT = local("DRAFT", "Object of the draft that a person reviewed")
 FINDING_COUNT = local("FINDING_COUNT", "Number of findings")
 NOTHING_FOUND = local("NOTHING_FOUND", "Nothing found")
+# What is no image: COMPOSITE in a content tree, not IMAGE
+DOCUMENTS = frozenset(
+    map(
+        str,
+        (
+            Comprehensive3DSRStorage,
+            ComprehensiveSRStorage,
+            EnhancedSRStorage,
+            KeyObjectSelectionDocumentStorage,
+            EncapsulatedPDFStorage,
+        ),
+    )
+)
+Linked = tuple[Code, EncodedObject]
+"""Another object that a document refers to, and as what."""
 # Acquisition modalities (CID 29) by Modality (0008,0060)
 _MODALITIES = {
     "US": Code("US", "DCM", "Ultrasound"),
@@ -70,8 +93,11 @@ def encode_report(
     siblings: Sequence[EncodedObject],
     remarks: Sequence[str],
     folder: Path,
+    drafted: Sequence[EncodedObject] = (),
 ) -> EncodedObject:
     """The root report of a job. ``siblings`` are its other objects; ``remarks`` what the encoders had to leave out.
+
+    Of a verified report ``drafted`` are objects of the draft that stay: it refers to them as such.
 
     Raises:
         InvalidResult: the result cannot be said in TID 1500, with the reason.
@@ -79,13 +105,15 @@ def encode_report(
     dataset = common_header(context, place, REPORT_SOP_CLASS, "SR")
     dataset.ReferencedPerformedProcedureStepSequence = []
     dataset.PerformedProcedureCodeSequence = []
-    dataset.CompletionFlag = "COMPLETE"
-    dataset.VerificationFlag = "UNVERIFIED"
-    dataset.PreliminaryFlag = "PRELIMINARY"  # until a person verifies it
+    if context.job.verification is None:
+        mark_unverified(dataset)
+    else:
+        mark_verified(dataset, context.job.verification, context)
     if context.job.predecessor:
         dataset.PredecessorDocumentsSequence = references_by_series(context.job.predecessor)
-    dataset.CurrentRequestedProcedureEvidenceSequence = evidence(context, siblings)
-    root = _root(result, context, siblings, [*remarks, *_provenance(context)])
+    dataset.CurrentRequestedProcedureEvidenceSequence = evidence(context, [*siblings, *drafted])
+    linked = [(RESULT_OBJECT, one) for one in siblings] + [(DRAFT_OBJECT, one) for one in drafted]
+    root = _root(result, context, linked, [*remarks, *_provenance(context)])
     for element in root:
         dataset[element.tag] = element
     return write_object(dataset, place.role, folder)
@@ -123,7 +151,7 @@ def references_by_series(refs: Iterable[ObjectRef]) -> list[Dataset]:
 
 
 def observation_context(context: Context) -> ObservationContext:
-    """The node with this algorithm and these models as a device observer (TID 1004)."""
+    """The node with this algorithm and these models as a device observer (TID 1004), and who acted on its draft."""
     device = DeviceObserverIdentifyingAttributes(
         uid=context.uids.device_uid(),
         name=context.info.title,
@@ -131,12 +159,14 @@ def observation_context(context: Context) -> ObservationContext:
         model_name=context.info.name,
         serial_number=context.job.namespace.hex[:16],
     )
-    return ObservationContext(observer_device_context=ObserverContext(DEVICE, device))
+    act = context.job.verification
+    return ObservationContext(
+        observer_person_context=None if act is None else person_observer(act),
+        observer_device_context=ObserverContext(DEVICE, device),
+    )
 
 
-def _root(
-    result: AnalysisResult, context: Context, siblings: Sequence[EncodedObject], remarks: Sequence[str]
-) -> Dataset:
+def _root(result: AnalysisResult, context: Context, linked: Sequence[Linked], remarks: Sequence[str]) -> Dataset:
     groups = result.groups or (_nothing_found(result, context),)
     try:
         report = MeasurementReport(
@@ -153,8 +183,8 @@ def _root(
         for index, item in enumerate(root.ContentSequence)
         if item.ConceptNameCodeSequence[0].CodeValue == "126010"  # Imaging Measurements come after the library
     )
-    root.ContentSequence.insert(position, _image_library(context, siblings))
-    root.ContentSequence.append(_words(result, context, siblings, remarks))
+    root.ContentSequence.insert(position, _image_library(context, linked))
+    root.ContentSequence.append(_words(result, context, linked, remarks))
     return root
 
 
@@ -177,7 +207,7 @@ def _nothing_found(result: AnalysisResult, context: Context) -> MeasurementGroup
     )
 
 
-def _image_library(context: Context, siblings: Sequence[EncodedObject]) -> ContainerContentItem:
+def _image_library(context: Context, linked: Sequence[Linked]) -> ContainerContentItem:
     """TID 1600: the sources first (OHIF reads the first group only), then the images made in this job."""
     library = ContainerContentItem(concept(IMAGE_LIBRARY), relationship_type=RelationshipTypeValues.CONTAINS)
     library.ContentSequence = ContentSequence()
@@ -192,9 +222,9 @@ def _image_library(context: Context, siblings: Sequence[EncodedObject]) -> Conta
         images = [_library_image(SOURCE, one.sop_class_uid, one.sop_instance_uid) for one in instances]
         library.ContentSequence.append(_library_group(descriptors, images))
     made = [
-        _library_image(RESULT_OBJECT, one.sop_class_uid, one.sop_instance_uid)
-        for one in siblings
-        if one.sop_class_uid != KeyObjectSelectionDocumentStorage
+        _library_image(purpose, one.sop_class_uid, one.sop_instance_uid)
+        for purpose, one in linked
+        if one.sop_class_uid not in DOCUMENTS
     ]
     if made:
         library.ContentSequence.append(_library_group([], made))
@@ -224,31 +254,36 @@ def _pixels(name: Code, count: int) -> NumContentItem:
 
 
 def _words(
-    result: AnalysisResult, context: Context, siblings: Sequence[EncodedObject], remarks: Sequence[str]
+    result: AnalysisResult, context: Context, linked: Sequence[Linked], remarks: Sequence[str]
 ) -> ContainerContentItem:
-    """TID 1500 row 12: what the numbers alone do not say, as text; and the key objects, which are no images."""
+    """TID 1500 row 12: what the numbers alone do not say, as text; and the objects that are no images."""
     container = ContainerContentItem(
         concept(QUALITATIVE_EVALUATIONS), relationship_type=RelationshipTypeValues.CONTAINS
     )
     sentences = [*context.statements]
     if result.nothing_found:
         sentences.append(result.nothing_found)
-    if result.requires_review:
+    act = context.job.verification
+    if result.requires_review and act is None:
         sentences.append("Requires review by a person before use.")
     sentences += [*result.notes, *remarks]
-    items: list[Dataset] = [text_item(COMMENT, sentence) for sentence in dict.fromkeys(sentences)]
-    items += [
-        CompositeContentItem(
-            concept(RESULT_OBJECT),
-            one.sop_class_uid,
-            one.sop_instance_uid,
-            relationship_type=RelationshipTypeValues.CONTAINS,
-        )
-        for one in siblings
-        if one.sop_class_uid == KeyObjectSelectionDocumentStorage
-    ]
+    items: list[Dataset] = [] if act is None else [*verification_texts(act, context)]
+    items += [text_item(COMMENT, sentence) for sentence in dict.fromkeys(sentences)]
+    items += [linked_item(purpose, one) for purpose, one in linked if one.sop_class_uid in DOCUMENTS]
     container.ContentSequence = ContentSequence(items)
     return container
+
+
+def linked_item(purpose: Code, one: EncodedObject) -> Dataset:
+    """A reference to an object, as an image or as what is none."""
+    if one.sop_class_uid not in DOCUMENTS:
+        return _library_image(purpose, one.sop_class_uid, one.sop_instance_uid)
+    return CompositeContentItem(
+        concept(purpose),
+        one.sop_class_uid,
+        one.sop_instance_uid,
+        relationship_type=RelationshipTypeValues.CONTAINS,
+    )
 
 
 def _provenance(context: Context) -> list[str]:

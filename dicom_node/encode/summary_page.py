@@ -48,7 +48,7 @@ def summary_page(result: AnalysisResult, context: Context) -> Picture:
 def _texts(result: AnalysisResult, context: Context) -> Iterator[str]:
     if result.nothing_found:
         yield f"Nothing found. {result.nothing_found}"
-    if result.requires_review:
+    if result.requires_review and context.job.verification is None:
         yield "Requires review by a person before use."
     for group in result.groups:
         yield ""

@@ -1,14 +1,15 @@
 """Deterministic UIDs: the same work names its objects the same, so a repeated delivery cannot duplicate.
 
 ``2.25.`` + UUIDv5 (PS3.5 B.2) of (node namespace, algorithm, version, model digests, source SOP Instance UIDs,
-options, role, SOP class).
+options, role, SOP class); of what follows from a person's act also of that act: who, when, of which draft, to what.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import UTC
 from uuid import UUID, uuid5
 
 from dicom_node.algorithm import AlgorithmInfo
@@ -29,6 +30,16 @@ def _uid(namespace: UUID, *parts: object) -> str:
 def replacement_uid(original: str, *why: object) -> str:
     """UID of what takes the place of ``original`` for a peer; ``why`` says how it differs."""
     return _uid(_PROJECT, original, why)
+
+
+def _act(job: EncodeJob) -> tuple[object, ...]:
+    """What tells a person's act from every other; () where no person has acted."""
+    act = job.verification
+    if act is None:
+        return ()
+    who = (act.observer_name, act.observer_role, act.organisation, act.at.astimezone(UTC).isoformat())
+    what = (act.outcome.value, act.conclusion, [astuple(change) for change in act.changes])
+    return (*who, *what, [ref.sop_instance_uid for ref in job.predecessor])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class ResultUids:
         device = (info.name, info.version, models)
         return cls(
             job.namespace,
-            (*device, sorted(instance_uids), dict(job.options)),
+            (*device, sorted(instance_uids), dict(job.options), *_act(job)),
             device,
             (info.name, study_uid, sorted(set(series_uids))),
         )

@@ -6,12 +6,15 @@ import json
 import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 
-from dicom_node.config import NodeConfig, Rule
+from dicom_node.config import NodeConfig, ReviewTerms, Rule
 from dicom_node.database import Database
 from dicom_node.errors import UnreadableInstance, UsageError
 from dicom_node.job import AnalyseWork
 from dicom_node.jobs import Queue
+from dicom_node.model_acts import in_use
 from dicom_node.route.explanation import Candidate, Explanation, explain_unit
 from dicom_node.route.headers import HeaderFacts, read_header
 from dicom_node.route.tags import tags_of
@@ -121,7 +124,7 @@ class Router:
         jobs: dict[str, int] = {}
         for key, names in _same_work(explanation, rules).items():
             alike = [rules[name] for name in names]
-            work = _work(unit, alike, key[2], config)
+            work = replace(_work(unit, alike, key[2], config), models=in_use(connection, alike[0].run))
             predecessor = next((before[name] for name in names if name in before), None)
             job = self._queue.put_analyse(connection, work, max(rule.priority for rule in alike), predecessor)
             if job is None:
@@ -158,6 +161,7 @@ def _work(unit: sqlite3.Row, alike: Sequence[Rule], instances: tuple[str, ...], 
         time_limit_s=max(rule.time_limit_s or node.job_time_limit_s for rule in alike),
         memory_limit_mib=max(rule.memory_limit_mib or node.job_memory_limit_mib for rule in alike),
         reason=unit["reason"],
+        review=reduce(ReviewTerms.stricter, (rule.review for rule in alike)),
     )
 
 

@@ -56,6 +56,8 @@ def test_status_counts_everything(call, read, used):
         "series": {"routed": 4},
         "series without a rule": {"unmatched": 1},
         "analyse jobs": {"done": 2, "unsuitable": 1},
+        "reviews": {},
+        "report jobs": {},
         "deliver jobs": {"done": 1, "waiting": 1},
         "objects to peers": {"delivered": 2, "waiting": 2},
         "set aside": {"conflict": 1},

@@ -13,7 +13,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dicom_node.conditions import AllOf, AnyOf, Equals, Exists, Matches, Range
-from dicom_node.config import FIELDS, Accept, NodeSettings, Peer, Retry, Timeouts, Viewer, load_config
+from dicom_node.config import (
+    FIELDS,
+    Accept,
+    NodeSettings,
+    Peer,
+    Retry,
+    ReviewTerms,
+    Timeouts,
+    Viewer,
+    load_config,
+)
 from dicom_node.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,6 +141,65 @@ def test_the_defaults_that_the_reference_shows_are_those_that_hold(load):
     peer = "peers: {{a: {{ae_title: A, host: h, port: 104{}}}}}"
     assert load(peer.format(f", retry: {{{retry}}}")) == load(peer.format(""))
     assert load(peer.format("")).peers["a"] == Peer("a", "A", "h", 104, calling_ae="DICOM_NODE")
+
+
+REVIEWED = "rules:\n  - {{name: a, when: {{Modality: US}}, run: denoise, send_to: [], review: {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("{}", ReviewTerms()),
+        ("", ReviewTerms()),
+        ("{required: auto, draft: send, on_reject: key_object}", ReviewTerms()),
+        ("always", ReviewTerms(required="always")),
+        ("{draft: hold, on_reject: nothing}", ReviewTerms(draft="hold", on_reject="nothing")),
+    ],
+)
+def test_review_is_a_section_or_one_word(load, written, means):
+    assert load(REVIEWED.format(written)).rules[0].review == means
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("alway", {"alway": "review is 'alway': needs auto, always or never; did you mean 'always'?"}),
+        (
+            "{draf: hold, required: maybe, on_reject: [a]}",
+            {
+                "draf": "unknown key 'draf' in review: needs required, draft or on_reject; did you mean 'draft'?",
+                "maybe": "required is 'maybe': needs auto, always or never",
+                "[a]": "on_reject is a list: needs key_object or nothing",
+            },
+        ),
+        (
+            "{required: never, draft: hold}",
+            {"draft": "required is never, so draft of review would do nothing: leave it out"},
+        ),
+    ],
+)
+def test_mistakes_in_review_are_told_at_their_places(problems, written, told):
+    text = REVIEWED.format(written)
+    line = text.splitlines()[1]
+    assert problems(text) == [(2, line.index(word) + 1, message) for word, message in told.items()]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        (ReviewTerms("never"), ReviewTerms("never"), ReviewTerms("never")),
+        (ReviewTerms("never"), ReviewTerms("auto"), ReviewTerms("auto")),
+        (ReviewTerms("never"), ReviewTerms("always"), ReviewTerms("always")),
+        (
+            ReviewTerms("auto", "hold", "nothing"),
+            ReviewTerms("auto", "send", "nothing"),
+            ReviewTerms("auto", "hold", "nothing"),
+        ),
+        (ReviewTerms("auto", "send", "nothing"), ReviewTerms(), ReviewTerms()),
+    ],
+)
+def test_the_stricter_of_two_terms_holds_whichever_comes_first(one, other, both):
+    assert one.stricter(other) == other.stricter(one) == both
 
 
 def test_every_setting_arrives_in_its_unit(load, tmp_path):

@@ -65,15 +65,19 @@ class World:
         settings: dict = {"ae_title": "ARCHIVE", "timeout_s": 5.0, "retry": Retry(10.0, 2.0, 600.0, 1000.0), **changes}
         self.peers[name] = Peer(name, host="127.0.0.1", port=port, **settings)
 
-    def results(self, *objects: tuple[str, str, str], syntax: str = ExplicitVRLittleEndian) -> tuple[Job, ...]:
-        """Finishes an analyse job with these (role, SOP class, UID); returns the deliver jobs, one per peer."""
+    def results(
+        self, *objects: tuple[str, str, str], syntax: str = ExplicitVRLittleEndian, revises: int | None = None
+    ) -> tuple[Job, ...]:
+        """Finishes an analyse job (a revision of the job ``revises``) with these (role, SOP class, UID); returns the
+        deliver jobs, one per peer.
+        """
 
         def rows(folder: Path) -> Iterator[ResultRow]:
             for role, sop_class, uid in objects:
                 path = result_file(folder / f"{uid}.dcm", sop_class, uid, syntax)
                 yield self._row(path, uid, role, "1.2.3", "1.2.3.4", sop_class, syntax)
 
-        return self._finish(rows)
+        return self._finish(rows, revises)
 
     def encoded(self, objects: Sequence[EncodedObject], study_uid: str, revises: int | None = None) -> tuple[Job, ...]:
         """Finishes an analyse job (a revision of the job ``revises``) with what the encoders made; returns the

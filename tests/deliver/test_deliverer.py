@@ -15,6 +15,7 @@ from dicom_node.archive import Behaviour, EmbeddedArchive
 from dicom_node.config import NodeConfig, NodeSettings
 from dicom_node.deliver import Outgoing
 from dicom_node.deliver.deliverer import FALLBACK_SOP_CLASSES
+from dicom_node.deliver.ledger import Ledger
 from dicom_node.encode.fallback import _ALTERNATIVES
 from dicom_node.errors import StorageError
 from dicom_node.jobs import Queue
@@ -150,6 +151,25 @@ def test_a_fallback_takes_the_place_of_what_the_peer_does_not_take(world, archiv
     assert there.order == ("1.9.2", "1.9.101")
     assert world.queue.get(job.id).state == "done"
     assert not (world.outbox.folder / str(job.id)).exists()
+
+
+def test_a_later_job_learns_by_what_names_the_peer_has_the_earlier_ones(world, archive, make_file):
+    """The draft's report went out as an older class, and the archive takes no segmentation."""
+    archive(refused_sop_classes=(REPORT, SEGMENTATION))
+    (job,) = world.results(SR, SC, SEG)
+    adapt_report = older_report(make_file)
+
+    def adapt(objects, accepted, folder, viewer, earlier):
+        taken = [item for item in objects if item.role != "mask"]
+        return Adaptation(adapt_report(taken, accepted, folder, viewer, earlier).objects, (("mask", "not taken"),))
+
+    assert world.deliverer(adapt).deliver_once("archive")
+    (later,) = world.results(("rejection", REPORT, "1.9.50"), revises=job.parent_id)
+    assert Ledger(world.database, later.id, lambda: 0.0).earlier_objects() == {
+        "1.9.1": (OLDER_REPORT, "1.9.101"),
+        "1.9.2": (SC[1], "1.9.2"),
+        "1.9.3": ("", ""),
+    }
 
 
 def test_every_class_that_encode_falls_back_to_is_proposed():

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from dicom_node.config import ReviewTerms
 from dicom_node.database import Database
 from dicom_node.errors import StorageError, UsageError
 from dicom_node.jobs import Queue
@@ -157,6 +158,38 @@ def test_rules_that_ask_for_the_same_analysis_share_one_job(site):
     (job,) = site.queue.list()
     assert (job.work.send_to, job.work.time_limit_s, job.work.rule) == (("archive", "review"), 3600.0, "ultrasound")
     assert [rule["job"] for rule in site.traces()[0]["rules"]] == [job.id, job.id]
+
+
+HELD = (
+    SAME
+    + "    review: {required: never}\n"
+    + SAME.replace("the same again", "and again")
+    + "    review: {draft: hold}\n"
+)
+
+
+def test_rules_that_share_one_job_have_the_stricter_terms_of_review(site):
+    site.router.reload(site.config(HELD))
+    site.receive("1.1", NumberOfFrames=5)
+    site.complete()
+    site.route()
+    (job,) = site.queue.list()
+    assert job.work.review == ReviewTerms("auto", "hold", "key_object")
+
+
+def test_stricter_terms_of_a_rule_of_later_days_hold_for_a_job_that_still_waits(site):
+    site.receive("1.1", NumberOfFrames=5)
+    site.complete()
+    site.route()
+    site.router.reload(site.config(SAME.replace("[review]", "[archive]") + "    review: always\n"))
+    site.router.route_again("series", "1.2.3", site.clock())
+    (job,) = site.queue.list()
+    assert (job.work.review.required, job.work.send_to) == ("always", ("archive",))
+    site.queue.claim("analyse")
+    site.router.reload(site.config(SAME + "    review: {draft: hold}\n"))
+    site.router.route_again("series", "1.2.3", site.clock())
+    (job,) = site.queue.list()
+    assert (job.work.review, job.work.send_to) == (ReviewTerms("always"), ("archive", "review"))
 
 
 def test_a_study_of_one_series_is_the_same_work_as_that_series(site):
