@@ -134,5 +134,21 @@ LV_APICAL_SEGMENTS = (  # CID 3785
     Code("130621", "DCM", "left ventricle apical inferoseptal segment"),
 )
 
+# M-mode of the left ventricle (CID 12300, 12305, 12280, 12227, 12232; LOINC)
+INTERVENTRICULAR_SEPTUM = Code("589001", "SCT", "Interventricular septum")
+POSTERIOR_WALL = Code("264159006", "SCT", "Posterior Wall")
+IVS_DIASTOLE_MM = Code("79968-4", "LN", "Interventricular septum diastolic dimension MM")
+IVS_SYSTOLE_MM = Code("79970-0", "LN", "Interventricular septum systolic dimension MM")
+LVID_DIASTOLE_MM = Code("80008-6", "LN", "Left ventricular internal diastolic dimension - MM")
+LVID_SYSTOLE_MM = Code("80012-8", "LN", "Left ventricular internal systolic dimension - MM")
+LVPW_DIASTOLE_MM = Code("80031-8", "LN", "Left ventricular posterior wall diastolic thickness")
+LVPW_SYSTOLE_MM = Code("80033-4", "LN", "Left ventricular posterior wall systolic thickness")
+LV_EF_TEICHHOLZ_MM = Code("18049-7", "LN", "Left ventricular ejection fraction (Teichholz) MM")
+LV_FS_MM = Code("29435-5", "LN", "Left ventricular fractional shortening (of minor axis) (MM)")
+LV_END_DIASTOLIC_VOLUME = Code("18026-5", "LN", "Left Ventricular End Diastolic Volume")
+LV_END_SYSTOLIC_VOLUME = Code("18148-7", "LN", "Left Ventricular End Systolic Volume")
+TEICHHOLZ = Code("125209", "DCM", "Teichholz")
+LV_MASS_BY_M_MODE = Code("125221", "DCM", "Left Ventricle Mass by M-mode")
+
 # Titles of key objects (CID 7010)
 OF_INTEREST = Code("113000", "DCM", "Of Interest")

@@ -52,6 +52,12 @@ rules:
     group: study
     run: lv_quantification
     send_to: [archive]
+  - name: M-mode to ejection fraction
+    when:
+      SOPClassUID: [UltrasoundImageStorage, UltrasoundMultiFrameImageStorage]
+      SequenceOfUltrasoundRegions.RegionSpatialFormat: 2
+    run: mmode_ef
+    send_to: [archive]
 """
 TIME_LIMIT_S = 600.0
 SETTLED = ("done", "unsuitable", "failed", "parked", "cancelled")

@@ -1,4 +1,4 @@
-"""Makes the sample series: simulated contrast ultrasound and cine MR as scanners would send them, with the truth.
+"""Makes the sample series: simulated contrast ultrasound, cine MR and M-mode as scanners send them, with the truth.
 
     python -m sample_dicom.make [FOLDER]
 
@@ -27,7 +27,7 @@ from algorithms.ulm_decoupling.phantom import (
     write_truth_csv,
 )
 from algorithms.ulm_decoupling.screen import Region, side_by_side
-from sample_dicom import cine_mr, thyroid
+from sample_dicom import cine_mr, mmode, thyroid
 from sample_dicom.part10 import MANUFACTURER, uid, write
 
 SMALL_MOTION = Motion(breathing_mm=(0.02, 0.06), breathing_period_s=3.0, cardiac_mm=(0.01, 0.02))
@@ -46,7 +46,7 @@ STILL = replace(DUAL, frames=1, rows=160, columns=160, seed=11)
 
 def main(folder: Path) -> None:
     """Writes all samples below ``folder``."""
-    for part in ("ulm_decoupling", "lv_quantification", "virtual_elastography", "other", "truth"):
+    for part in ("ulm_decoupling", "lv_quantification", "mmode_ef", "virtual_elastography", "other", "truth"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     phantom = simulate(CONTRAST)
     write(contrast_cine(phantom), folder / "ulm_decoupling" / "ulm_phantom.dcm")
@@ -61,6 +61,9 @@ def main(folder: Path) -> None:
     for file_name, ds in cine_mr.classic(heart, "lv_phantom"):
         write(ds, folder / "lv_quantification" / file_name, JPEGLSLossless)
     cine_mr.write_truth(heart, "lv_phantom", folder / "truth")
+    for name, screen, ds in mmode.samples():
+        write(ds, folder / "mmode_ef" / f"{name}.dcm", JPEGLSLossless)
+        mmode.write_truth(screen, ds, folder / "truth" / f"{name}.json")
     for number, sample in enumerate(thyroid.samples(), start=1):
         write(thyroid.image(sample, number), folder / "virtual_elastography" / f"{sample.name}.dcm", JPEGLSLossless)
         thyroid.write_truth(sample, folder / "truth" / f"{sample.name}.json")

@@ -41,7 +41,11 @@ def test_check_of_the_shipped_file_lists_its_rules(call):
     assert "contrast ultrasound to ULM" in shown.out
     assert json.loads(call("check", "--json", "--config", ROOT / "routing.yaml").out) == {
         "ok": True,
-        "rules": ["contrast ultrasound to ULM", "cine MR to left-ventricle quantification"],
+        "rules": [
+            "contrast ultrasound to ULM",
+            "cine MR to left-ventricle quantification",
+            "M-mode to ejection fraction",
+        ],
         "peers": ["archive"],
     }
 
@@ -75,13 +79,17 @@ def test_explain_says_of_each_series_which_rule_took_it_and_what_failed(call):
     rule = "contrast ultrasound to ULM"
     line = (ROOT / "routing.yaml").read_text().splitlines().index(f"  - name: {rule}") + 1
     assert shown.out.count(f"+ {rule} (line {line}): matched; 1 of 1 instance to ulm_decoupling") == 2
-    assert shown.out.count(f"- {rule} (line {line}): did not match") == 3  # the still, the thyroid, the cine MR
+    # neither the still, the thyroid, the cine MR nor the two M-modes
+    assert shown.out.count(f"- {rule} (line {line}): did not match") == 5
     cine = "cine MR to left-ventricle quantification"
     line = (ROOT / "routing.yaml").read_text().splitlines().index(f"  - name: {cine}") + 1
     assert shown.out.count(f"+ {cine} (line {line}): matched; 160 of 160 instances to lv_quantification") == 1
+    m_mode = "M-mode to ejection fraction"
+    line = (ROOT / "routing.yaml").read_text().splitlines().index(f"  - name: {m_mode}") + 1
+    assert shown.out.count(f"+ {m_mode} (line {line}): matched; 1 of 1 instance to mmode_ef") == 2
     assert 'saw "UltrasoundImageStorage"' in shown.out
     found = json.loads(call("explain", SAMPLES, "--json", "--config", ROOT / "routing.yaml").out)
-    assert sorted(entry["matched"] for entry in found if entry["kind"] == "series") == [0, 0, 0, 1, 1]
+    assert sorted(entry["matched"] for entry in found if entry["kind"] == "series") == [0, 0, 0, 1, 1, 1, 1]
 
 
 def test_explain_imagines_the_association(call, tmp_path):

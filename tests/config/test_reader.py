@@ -401,12 +401,16 @@ def test_the_shipped_file_holds_and_so_do_its_commented_examples(tmp_path):
     from dicom_node.plugins import Catalogue
 
     shipped = ROOT / "routing.yaml"
-    assert [rule.run for rule in load_config(shipped, Catalogue()).rules] == ["ulm_decoupling", "lv_quantification"]
+    assert [rule.run for rule in load_config(shipped, Catalogue()).rules] == [
+        "ulm_decoupling",
+        "lv_quantification",
+        "mmode_ef",
+    ]
     text = shipped.read_text()
     commented = text.index("#  - name")
     path = tmp_path / "routing.yaml"
     path.write_text(text[:commented] + text[commented:].replace("\n#", "\n").removeprefix("#"))
-    assert len(load_config(path, Catalogue()).rules) == 3
+    assert len(load_config(path, Catalogue()).rules) == 4
 
 
 KEYS = [field.key for fields in FIELDS.values() for field in fields]
