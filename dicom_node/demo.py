@@ -58,6 +58,17 @@ rules:
       SequenceOfUltrasoundRegions.RegionSpatialFormat: 2
     run: mmode_ef
     send_to: [archive]
+  - name: B-mode of thyroid or breast to virtual elastography
+    when:
+      SOPClassUID: [UltrasoundImageStorage, UltrasoundMultiFrameImageStorage]
+      SequenceOfUltrasoundRegions.RegionSpatialFormat: 1
+      ContrastBolusAgent: {{exists: false}}
+      any:
+        - BodyPartExamined: {{matches: '(?i)thyroid|breast'}}
+        - SeriesDescription: {{matches: '(?i)thyr|breast|mamm'}}
+        - StudyDescription: {{matches: '(?i)thyr|breast|mamm'}}
+    run: virtual_elastography
+    send_to: [archive]
 """
 TIME_LIMIT_S = 600.0
 SETTLED = ("done", "unsuitable", "failed", "parked", "cancelled")

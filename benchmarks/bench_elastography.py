@@ -1,0 +1,121 @@
+"""Virtual elastography of one image with warm models: the whole path, the algorithm by itself, the generator alone.
+
+    python -m benchmarks.bench_elastography [--repeats 5] [--json]
+
+The whole path goes from the DICOM file to the draft on disk: load, generate, judge, score, report, segmentation,
+picture, checks. Its limit is 1 s on two CPU cores, the generator's 20 ms on a GPU; the last column says how near a case
+comes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from algorithms.virtual_elastography.bmode import pictures_of
+from algorithms.virtual_elastography.generate import Networks
+from algorithms.virtual_elastography.options import Options
+from algorithms.virtual_elastography.preprocess import prepared
+from dicom_node.cli.tables import show_table
+from dicom_node.demo import find_samples
+from dicom_node.encode import DEFAULT_NAMESPACE, EncodeJob, prepare
+from dicom_node.load import load_series
+from dicom_node.models import has_cuda_device
+from dicom_node.plugins import Catalogue
+from dicom_node.run import analyse
+
+NAME = "virtual_elastography"
+SAMPLE = find_samples() / NAME / "thyroid_stiff.dcm"
+WHOLE_LIMIT_S, GENERATOR_LIMIT_S = 1.0, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One case; ``seconds`` is the median of the repeats, with warm models."""
+
+    case: str
+    device: str
+    seconds: float
+    times_the_limit: float | None
+
+
+def timed(case: str, device: str, work: Callable[[], object], repeats: int, limit_s: float | None) -> Timed:
+    """The median time of some repeats, after one that warms up."""
+    work()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    median = statistics.median(seconds)
+    return Timed(case, device, median, None if limit_s is None else median / limit_s)
+
+
+def measure(repeats: int) -> list[Timed]:
+    """The whole path, the algorithm, the generator."""
+    catalogue = Catalogue()
+    algorithm, networks = catalogue.create(NAME, {}), Networks(catalogue.models(NAME))
+    device = "GPU" if has_cuda_device() else f"CPU, {os.cpu_count()} cores"
+    job = EncodeJob(datetime(2026, 1, 1, tzinfo=UTC), DEFAULT_NAMESPACE, catalogue.canonical_options(NAME, {}))
+    prepare()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch, numbers = Path(folder), count()
+        series = load_series([SAMPLE], scratch)
+        (picture,), _ = pictures_of(series, Options())
+        canvas = prepared(picture.grey).canvas
+        return [
+            timed(
+                "DICOM to draft on disk",
+                device,
+                lambda: analyse(algorithm, [SAMPLE], job, scratch / f"out{next(numbers)}", scratch),
+                repeats,
+                WHOLE_LIMIT_S,
+            ),
+            timed("algorithm", device, lambda: algorithm.run(series), repeats, None),
+            timed(
+                "generator",
+                device,
+                lambda: networks.generate(canvas, "strain"),
+                repeats,
+                GENERATOR_LIMIT_S if device == "GPU" else None,
+            ),
+        ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the table or JSON; 1 where a limit that holds for this machine is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(arguments)
+    rows = measure(asked.repeats)
+    missed = any(row.times_the_limit is not None and row.times_the_limit > 1 for row in rows)
+    if asked.json:
+        json.dump([asdict(row) for row in rows], sys.stdout, indent=2)
+        print()
+        return int(missed)
+    cells = [
+        [
+            row.case,
+            row.device,
+            f"{1000 * row.seconds:.1f} ms",
+            "" if row.times_the_limit is None else f"{row.times_the_limit:.2f}",
+        ]
+        for row in rows
+    ]
+    show_table("virtual elastography, one image, warm", ("case", "device", "time", "times the limit"), cells, "nothing")
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
