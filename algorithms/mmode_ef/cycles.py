@@ -129,12 +129,16 @@ def _beyond(strip: Strip, points: NDArray[np.floating]) -> str | None:
 
 
 def judged_beats(cycles: Sequence[Cycle], ectopic_share: float) -> tuple[Cycle, ...]:
-    """Beats whose RR interval strays from the median are ectopic; the most probable of the others is the chosen one."""
+    """Beats whose RR interval strays from the median are ectopic; the most probable of the others is the chosen one.
+
+    Where all stray (bigeminy: short and long ones take turns) none is the usual one, and none is called ectopic.
+    """
     if not cycles:
         return ()
     median = float(np.median([cycle.rr_s for cycle in cycles]))
-    enough = len(cycles) >= BEATS_TO_JUDGE
-    marked = [replace(one, ectopic=enough and abs(one.rr_s / median - 1) > ectopic_share) for one in cycles]
+    strays = [abs(one.rr_s / median - 1) > ectopic_share for one in cycles]
+    judged = len(cycles) >= BEATS_TO_JUDGE and not all(strays)
+    marked = [replace(one, ectopic=judged and stray) for one, stray in zip(cycles, strays, strict=True)]
     best = max(range(len(marked)), key=lambda index: (not marked[index].ectopic, marked[index].probability))
     marked[best] = replace(marked[best], chosen=True)
     return tuple(marked)
@@ -161,6 +165,11 @@ def rhythm_notes(strip: Strip, cycles: Sequence[Cycle], left_out: Sequence[LeftO
             told.append(
                 f"{strays} of {len(cycles)} cycles deviate by more than {100 * share:.0f} % from the median RR "
                 "interval: the rhythm is irregular, and means over the others say little"
+            )
+        if len(cycles) >= BEATS_TO_JUDGE and all(abs(one.rr_s / median - 1) > share for one in cycles):
+            told.append(
+                f"all {len(cycles)} cycles deviate by more than {100 * share:.0f} % from the median RR interval, as "
+                "when short and long beats take turns: the rhythm is irregular, and the means are over unlike beats"
             )
         if len(cycles) == 2 and abs(cycles[0].rr_s - cycles[1].rr_s) / median > share:
             told.append(
