@@ -23,7 +23,7 @@ from dicom_node.errors import UsageError
 from dicom_node.models import MANIFEST, ModelFolder
 
 GROUP = "dicom_node.algorithms"
-OF_TRAINING = frozenset({"torch", "monai", "sklearn", "onnx", "onnxscript", "tqdm", "tomli_w"})
+OF_TRAINING = frozenset({"torch", "monai", "sklearn", "onnx", "onnxscript", "tqdm", "tomli_w", "skfem"})
 """What the extra ``train`` brings, as it is imported."""
 
 

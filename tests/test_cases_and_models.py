@@ -13,6 +13,7 @@ import pydicom
 import pytest
 
 from benchmarks.crash_trial import make_series
+from dicom_node.candidates import CandidateRuns
 from dicom_node.case import held_out
 from dicom_node.case_folder import read_cases
 from dicom_node.cli import main
@@ -22,14 +23,17 @@ from dicom_node.demo import free_port
 from dicom_node.jobs import Queue
 from dicom_node.node import Node
 from dicom_node.plugins import Catalogue
+from dicom_node.pseudonyms import KEY_FILE
 from dicom_node.review import ReviewDesk, Reviewer
 from dicom_node.send import send_paths
 from dicom_node.storage import Inbox, Outbox
 from tests.fake_scale import install
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]  # of a machine that does much else besides
 
-PATIENTS = 10
+PATIENTS = 6
+KEY = bytes([5]) * 32
+"""Of pseudonyms: under this one, the second and the sixth patient are held out."""
 FACTOR = 3.0
 """What the reviewer thinks of the means."""
 ROUTING = """\
@@ -70,7 +74,7 @@ class Site:
         queue = self.node.queue
         before = {job.id for job in queue.list("analyse")}
         send_paths(series, "127.0.0.1", self.node.port, "US1", self.node.config.node.ae_title)
-        end = time.monotonic() + 90
+        end = time.monotonic() + 400
         while len(new := _done(queue, before)) < len(series) + shadows:
             failed = queue.list(states=("failed", "unsuitable", "parked"))
             assert not failed, failed[0].error
@@ -105,6 +109,8 @@ def site(tmp_path_factory, algorithm) -> Iterator[Site]:
         picture.save_as(path)
     routing = folder / "routing.yaml"
     routing.write_text(ROUTING.format(port=free_port()))
+    (folder / "var").mkdir()
+    (folder / "var" / KEY_FILE).write_bytes(KEY)
     node = Node(load_config(routing, Catalogue()), Catalogue())
     node.start()
     try:
@@ -159,6 +165,7 @@ def test_from_reviews_to_a_promoted_model_and_back(site, call, tmp_path):
 
     call("train", "fake_scale", "--from-cases", exported, "--out", candidate)
     held = [case for case in cases if held_out(case.subject)]
+    assert len(held) == 2
     table = json.loads(call("evaluate", "fake_scale", "--cases", exported, "--candidate", candidate, "--json"))
     right, error = table["figures"]
     assert (right["cases"], right["in_use"]["value"], right["candidate"]["value"]) == (len(held), 0.0, 1.0)
@@ -187,5 +194,25 @@ def test_from_reviews_to_a_promoted_model_and_back(site, call, tmp_path):
         ("promoted", "Anna"),
         ("rolled back", "Anna"),
     ]
+    uids = [{entry["sop_instance_uid"] for entry in site.result(job_id)["objects"]} for job_id in (before, after, back)]
+    assert not uids[0] & uids[1]
     states = json.loads(call("models", "list", *config, "--json", "--algorithm", "fake_scale"))
     assert {row["version"]: row["state"] for row in states} == {"built-in": "current", version: "retired"}
+
+
+def test_a_candidate_is_prepared_by_the_schedule_and_runs_in_the_shadow(site, call, tmp_path):
+    config = ("--config", site.routing)
+    call("models", "prepare", "fake_scale", *config)
+    (run,) = CandidateRuns(site.node.database, site.data_dir).of("fake_scale")
+    assert (run.state, run.cases) == ("done", PATIENTS)
+    call("models", "shadow", "fake_scale", run.version, *config, "--as", "Anna", "--on")
+    (job_id,) = site.analyse(site.pictures[PATIENTS + 3][:1], shadows=1)
+    call("models", "shadow", "fake_scale", run.version, *config, "--as", "Anna", "--off")
+
+    table = json.loads(call("models", "compare", "fake_scale", run.version, *config, "--json"))
+    (pair,) = table["shadow"]["pairs"]
+    assert (pair["job_id"], pair["state"]) == (job_id, "done")
+    score = next(key for key in table["shadow"]["keys"] if key["key"] == "score")
+    assert score["mean_difference"] == pytest.approx((FACTOR - 1) * pair["in_use"]["mean"], rel=1e-4)
+    assert site.node.queue.results(pair["shadow_id"]) == ()
+    assert pair["shadow_id"] not in [waiting.review.job_id for waiting in site.desk().pending()]

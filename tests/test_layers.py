@@ -47,5 +47,5 @@ def test_a_running_node_never_imports_torch():
 def test_the_extra_train_brings_what_the_kit_imports():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     brought = {re.match(r"[\w-]+", requirement)[0] for requirement in extras["train"]}
-    imported_as = {"scikit-learn": "sklearn"}
+    imported_as = {"scikit-learn": "sklearn", "scikit-fem": "skfem"}
     assert {imported_as.get(name, name) for name in brought} == OF_TRAINING

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.mmode_ef.detect import Detection
+from algorithms.mmode_ef.follows import DECIMALS, POINT_DECIMALS, values_of
 from algorithms.mmode_ef.gate import implausible
 from algorithms.mmode_ef.points import Box, lengths_mm
 from algorithms.mmode_ef.regress import FoundPoints
 from algorithms.mmode_ef.strip import Strip
-from algorithms.mmode_ef.teichholz import function_of
 from algorithms.mmode_ef.walls import WallCurves
 
 DARK_BELOW = 0.3
@@ -38,6 +38,7 @@ BEATS_TO_JUDGE = 3
 class Cycle:
     """One measured cycle. ``box`` and ``points`` (8, 2) are in pixels of the whole screen.
 
+    ``points`` are rounded as they are reported, and so is all that follows from them.
     ``values``: the six lengths and what follows from them, by the keys of the summary. ``uncertainty_mm``: how far the
     regressor's looks disagree in depth, the largest of the points. ``curves`` are in pixels of the strip.
     """
@@ -54,8 +55,8 @@ class Cycle:
 
     @property
     def heart_rate_bpm(self) -> float:
-        """Of this beat alone."""
-        return 60.0 / self.rr_s
+        """Of this beat alone, as it is reported."""
+        return round(60.0 / self.rr_s, DECIMALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,9 @@ def sorted_out(
             left_out.append(LeftOut(placed, detection.probability, reason))
             continue
         inside = np.clip(seen.points, 0, (strip.grey.shape[1] - 1, strip.grey.shape[0] - 1))
-        points = inside + np.array([strip.x0, strip.y0])
+        points = np.round(inside + np.array([strip.x0, strip.y0]), POINT_DECIMALS)
         uncertainty_mm = float(seen.spread[:, 1].max()) * strip.mm_per_px
-        values = {**lengths, **function_of(lengths)}
+        values = values_of(points, strip.mm_per_px)
         cycles.append(Cycle(placed, detection.probability, points, rr_s, values, uncertainty_mm))
     return tuple(cycles), tuple(left_out)
 
@@ -128,12 +129,16 @@ def _beyond(strip: Strip, points: NDArray[np.floating]) -> str | None:
 
 
 def judged_beats(cycles: Sequence[Cycle], ectopic_share: float) -> tuple[Cycle, ...]:
-    """Beats whose RR interval strays from the median are ectopic; the most probable of the others is the chosen one."""
+    """Beats whose RR interval strays from the median are ectopic; the most probable of the others is the chosen one.
+
+    Where all stray (bigeminy: short and long ones take turns) none is the usual one, and none is called ectopic.
+    """
     if not cycles:
         return ()
     median = float(np.median([cycle.rr_s for cycle in cycles]))
-    enough = len(cycles) >= BEATS_TO_JUDGE
-    marked = [replace(one, ectopic=enough and abs(one.rr_s / median - 1) > ectopic_share) for one in cycles]
+    strays = [abs(one.rr_s / median - 1) > ectopic_share for one in cycles]
+    judged = len(cycles) >= BEATS_TO_JUDGE and not all(strays)
+    marked = [replace(one, ectopic=judged and stray) for one, stray in zip(cycles, strays, strict=True)]
     best = max(range(len(marked)), key=lambda index: (not marked[index].ectopic, marked[index].probability))
     marked[best] = replace(marked[best], chosen=True)
     return tuple(marked)
@@ -160,6 +165,11 @@ def rhythm_notes(strip: Strip, cycles: Sequence[Cycle], left_out: Sequence[LeftO
             told.append(
                 f"{strays} of {len(cycles)} cycles deviate by more than {100 * share:.0f} % from the median RR "
                 "interval: the rhythm is irregular, and means over the others say little"
+            )
+        if len(cycles) >= BEATS_TO_JUDGE and all(abs(one.rr_s / median - 1) > share for one in cycles):
+            told.append(
+                f"all {len(cycles)} cycles deviate by more than {100 * share:.0f} % from the median RR interval, as "
+                "when short and long beats take turns: the rhythm is irregular, and the means are over unlike beats"
             )
         if len(cycles) == 2 and abs(cycles[0].rr_s - cycles[1].rr_s) / median > share:
             told.append(

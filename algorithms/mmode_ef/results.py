@@ -4,6 +4,8 @@ All groups are of TID 1501, and every number names what it was inferred from: a 
 volumes and fractions the lines of the internal dimensions, means the end points of these lines in all their beats (as
 one set of points: a line for each would make reports of a thousand items). Viewers that refuse groups without
 coordinates take it.
+
+Lines and numbers have keys: a person may correct them, and what follows from them follows (follows.py).
 """
 
 from __future__ import annotations
@@ -12,9 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from algorithms.mmode_ef.cycles import Cycle
+from algorithms.mmode_ef.follows import (
+    HEART_RATE_KEY,
+    Number,
+    Place,
+    cycle_numbers,
+    line_points,
+    mean_numbers,
+    spread_numbers,
+    strip_place,
+)
 from algorithms.mmode_ef.options import Options
 from algorithms.mmode_ef.pictures import strip_picture
-from algorithms.mmode_ef.points import LENGTHS, POINT_NAMES
 from algorithms.mmode_ef.ranges import range_notes
 from algorithms.mmode_ef.strip import BY_RULE, Strip
 from algorithms.mmode_ef.study import Measured
@@ -46,6 +57,7 @@ from dicom_node.codes import (
     PER_MINUTE,
     PERCENT,
     POSTERIOR_WALL,
+    SECOND,
     STANDARD_DEVIATION,
     TEICHHOLZ,
     Code,
@@ -57,7 +69,6 @@ from dicom_node.series import ArrayPixels
 
 RELATIVE_WALL_THICKNESS = local("RWT", "Relative wall thickness (2 PWd / LVIDd)")
 CYCLE_NOTE = local("CYCLENOTE", "Remark on the cardiac cycle")
-DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +99,10 @@ FUNCTION_QUANTITIES: Mapping[str, Quantity] = {
     "esv_ml": Quantity(LV_END_SYSTOLIC_VOLUME, MILLILITRE, ("lvids_mm",), method=TEICHHOLZ),
     "lv_mass_g": Quantity(LV_MASS, GRAM, _ED_LENGTHS, method=LV_MASS_BY_M_MODE),
     "relative_wall_thickness": Quantity(RELATIVE_WALL_THICKNESS, NO_UNITS, ("lvidd_mm", "lvpwd_mm")),
-    "heart_rate_bpm": Quantity(HEART_RATE, PER_MINUTE, ("lvidd_mm",)),
+    HEART_RATE_KEY: Quantity(HEART_RATE, PER_MINUTE, ("lvidd_mm",)),
 }
+Beat = tuple[Cycle, Place]
+"""A cycle, and where its values stand."""
 PHASES = (
     ("end-diastole", END_DIASTOLE, _ED_LENGTHS),
     ("end-systole", END_SYSTOLE, ("ivss_mm", "lvids_mm", "lvpws_mm")),
@@ -106,7 +119,7 @@ def compose(measured: Sequence[Measured], patient_sex: str | None, options: Opti
         groups=tuple(
             group
             for number, one in enumerate(measured, start=1)
-            for group in _groups(one, f"strip {number}, " if many else "", options)
+            for group in _groups(one, strip_place(number), f"strip {number}, " if many else "", options)
         ),
         pictures=tuple(_picture(one, number, options) for number, one in enumerate(measured, start=1)),
         tables=tuple(table for table in tables if table is not None),
@@ -124,11 +137,12 @@ def compose(measured: Sequence[Measured], patient_sex: str | None, options: Opti
     )
 
 
-def _groups(one: Measured, prefix: str, options: Options) -> Iterator[MeasurementGroup]:
+def _groups(one: Measured, place: Place, prefix: str, options: Options) -> Iterator[MeasurementGroup]:
     """The values of the strip first, then cycle by cycle: end-diastole, end-systole, function."""
-    yield _mean_group(one, prefix, options)
+    yield _mean_group(one, place, prefix, options)
     for number, cycle in enumerate(one.cycles, start=1):
-        name = f"{prefix}cycle {number}"
+        name, beat = f"{prefix}cycle {number}", (cycle, place.cycle(number))
+        numbers = cycle_numbers({**cycle.values, HEART_RATE_KEY: cycle.heart_rate_bpm}, beat[1])
         remarks = _remarks(cycle)
         for phase, code, lengths in PHASES:
             yield MeasurementGroup(
@@ -136,37 +150,39 @@ def _groups(one: Measured, prefix: str, options: Options) -> Iterator[Measuremen
                 finding=LEFT_VENTRICLE,
                 evidence=(one.strip.frame,),
                 measurements=tuple(
-                    _measurement(LENGTH_QUANTITIES[key], cycle.values[key], (cycle,), one.strip) for key in lengths
+                    _measurement(LENGTH_QUANTITIES[key], numbers[key], (beat,), one.strip) for key in lengths
                 ),
                 evaluations=(Evaluation(CARDIAC_CYCLE_POINT, code), *remarks),
             )
-        values = {**cycle.values, "heart_rate_bpm": cycle.heart_rate_bpm}
         yield MeasurementGroup(
             tracking_id=f"{name}, function",
             finding=LEFT_VENTRICLE,
             evidence=(one.strip.frame,),
             measurements=tuple(
-                _measurement(quantity, values[key], (cycle,), one.strip)
+                _measurement(quantity, numbers[key], (beat,), one.strip)
                 for key, quantity in FUNCTION_QUANTITIES.items()
             ),
             evaluations=remarks,
         )
 
 
-def _mean_group(one: Measured, prefix: str, options: Options) -> MeasurementGroup:
+def _mean_group(one: Measured, place: Place, prefix: str, options: Options) -> MeasurementGroup:
     """The values that stand for the strip, with their spread from beat to beat where they are means."""
-    beats, means, spreads = one.beats(options), one.means(options), one.spreads()
+    chosen = one.beats(options)
+    beats = tuple((beat, place.cycle(one.cycles.index(beat) + 1)) for beat in chosen)
     several = len(beats) > 1
+    places = [beat_place for _, beat_place in beats]
+    means = mean_numbers(one.means(options), place, places)
+    spreads = spread_numbers(one.spreads(), place, places) if several else {}
     numbers = []
     for key, quantity in {**FUNCTION_QUANTITIES, **LENGTH_QUANTITIES}.items():
         numbers.append(_measurement(quantity, means[key], beats, one.strip, MEAN if several else None))
-        spread = spreads[key]
-        if several and spread is not None:
-            numbers.append(_measurement(quantity, spread, beats, one.strip, STANDARD_DEVIATION))
+        if key in spreads:
+            numbers.append(_measurement(quantity, spreads[key], beats, one.strip, STANDARD_DEVIATION))
     if several:
         text = f"mean of {len(beats)} cycles and standard deviation from beat to beat"
     elif len(one.cycles) > 1:
-        text = f"values of cycle {one.cycles.index(beats[0]) + 1}"
+        text = f"values of cycle {one.cycles.index(chosen[0]) + 1}"
     else:
         text = "values of the only complete cycle"
     return MeasurementGroup(
@@ -188,27 +204,37 @@ def _remarks(cycle: Cycle) -> tuple[Evaluation, ...]:
 
 
 def _measurement(
-    quantity: Quantity, value: float, beats: Sequence[Cycle], strip: Strip, derivation: Code | None = None
+    quantity: Quantity, number: Number, beats: Sequence[Beat], strip: Strip, derivation: Code | None = None
 ) -> Measurement:
     lines = tuple(_line(beat, length, strip) for beat in beats for length in quantity.lengths)
     if len(beats) > 1:
         lines = (Region(Shape.MULTIPOINT, tuple(point for line in lines for point in line.points), strip.frame),)
     return Measurement(
         name=quantity.code,
-        value=round(float(value), DECIMALS),
+        value=number.value,
         unit=quantity.unit,
         method=quantity.method,
         derivation=derivation,
         site=quantity.site,
         inferred_from=lines,
+        key=number.key,
+        formula=number.formula,
+        limits=number.limits,
+        summary_path=number.path,
     )
 
 
-def _line(cycle: Cycle, length: str, strip: Strip) -> Region:
-    """The two points of a length on its frame."""
-    points = dict(zip(POINT_NAMES, cycle.points, strict=True))
-    ends = (points[name] for name in LENGTHS[length])
-    return Region(Shape.POLYLINE, tuple((round(float(x), 2), round(float(y), 2)) for x, y in ends), strip.frame)
+def _line(beat: Beat, length: str, strip: Strip) -> Region:
+    """The two points of a length on its frame: time across, depth down."""
+    cycle, place = beat
+    return Region(
+        Shape.POLYLINE,
+        line_points(cycle.points, length),
+        strip.frame,
+        key=place.line_key(length),
+        per_px=((strip.seconds_per_px, SECOND), (strip.mm_per_px, MILLIMETRE)),
+        summary_path=place.line_path(length),
+    )
 
 
 def _picture(one: Measured, number: int, options: Options) -> Picture:

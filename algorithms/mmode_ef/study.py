@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from algorithms.mmode_ef.cycles import Cycle, LeftOut, beats_for_means
+from algorithms.mmode_ef.follows import HEART_RATE_KEY, mean_of, spread_of
 from algorithms.mmode_ef.gate import Verdict
 from algorithms.mmode_ef.options import Options
 from algorithms.mmode_ef.strip import Strip
@@ -34,13 +33,15 @@ class Measured:
 
     def means(self, options: Options) -> Mapping[str, float]:
         """Mean of the beats' values; each beat's volumes and fractions are its own, never those of mean lengths."""
-        beats = self.beats(options)
-        values = {name: float(np.mean([beat.values[name] for beat in beats])) for name in beats[0].values}
-        return {**values, "heart_rate_bpm": 60.0 / float(np.mean([beat.rr_s for beat in beats]))}
+        return {name: mean_of(name, values) for name, values in _table(self.beats(options)).items()}
 
     def spreads(self) -> Mapping[str, float | None]:
         """Standard deviation from beat to beat (n - 1) over all regular beats; ``None`` for a single one."""
-        beats = beats_for_means(self.cycles)
-        table = {name: [beat.values[name] for beat in beats] for name in beats[0].values}
-        table["heart_rate_bpm"] = [beat.heart_rate_bpm for beat in beats]
-        return {name: float(np.std(v, ddof=1)) if len(v) > 1 else None for name, v in table.items()}
+        table = _table(beats_for_means(self.cycles))
+        return {name: spread_of(values) if len(values) > 1 else None for name, values in table.items()}
+
+
+def _table(beats: Sequence[Cycle]) -> dict[str, list[float]]:
+    """Every value of the beats, by the keys of the summary."""
+    table = {name: [beat.values[name] for beat in beats] for name in beats[0].values}
+    return {**table, HEART_RATE_KEY: [beat.heart_rate_bpm for beat in beats]}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from algorithms.mmode_ef.cycles import Cycle, LeftOut
+from algorithms.mmode_ef.follows import line_name, line_points
 from algorithms.mmode_ef.options import Options
 from algorithms.mmode_ef.points import LENGTHS, POINT_NAMES, Box
 from algorithms.mmode_ef.study import Measured
@@ -16,9 +17,12 @@ from dicom_node.result import Table
 
 
 def summary_of(measured: Sequence[Measured], options: Options) -> dict[str, Any]:
-    """Keys: see docs/mmode-ef. The values are those of the first strip; ``strips`` lists every strip's."""
-    strips = [_strip(one, options) for one in measured]
-    return {**strips[0], "strip_count": len(strips), "strips": strips}
+    """Keys: see docs/mmode-ef. The values are those of the first strip; ``further_strips`` has those of the others.
+
+    Every value stands in one place only, so that a correction leaves no old one behind.
+    """
+    first, *further = (_strip(one, options) for one in measured)
+    return {**first, "strip_count": len(measured), "further_strips": further}
 
 
 def cycles_table(measured: Sequence[Measured]) -> Table:
@@ -38,7 +42,7 @@ def cycles_table(measured: Sequence[Measured]) -> Table:
             *_box(cycle.box),
             round(cycle.rr_s, 4),
             round(cycle.heart_rate_bpm, 2),
-            *(round(cycle.values[name], 3) for name in names),
+            *(cycle.values[name] for name in names),
             round(cycle.uncertainty_mm, 3),
         )
         for strip, one in enumerate(measured, start=1)
@@ -80,8 +84,8 @@ def _strip(one: Measured, options: Options) -> dict[str, Any]:
     strip = one.strip
     rows, columns = strip.grey.shape
     return {
-        **{name: round(value, 3) for name, value in one.means(options).items()},
-        "spread": {name: _known(value) for name, value in one.spreads().items()},
+        **one.means(options),
+        "spread": dict(one.spreads()),
         "values_of": options.report,
         "beats_in_values": len(one.beats(options)),
         "cycle_count": len(one.cycles),
@@ -102,11 +106,9 @@ def _cycle(cycle: Cycle) -> dict[str, Any]:
     return {
         "box_px": _box(cycle.box),
         "probability": round(cycle.probability, 4),
-        "points_px": {
-            name: [round(float(x), 2), round(float(y), 2)]
-            for name, (x, y) in zip(POINT_NAMES, cycle.points, strict=True)
-        },
-        **{name: round(value, 3) for name, value in cycle.values.items()},
+        "points_px": {name: [float(x), float(y)] for name, (x, y) in zip(POINT_NAMES, cycle.points, strict=True)},
+        "lines_px": {line_name(length): [[x, y] for x, y in line_points(cycle.points, length)] for length in LENGTHS},
+        **cycle.values,
         "heart_rate_bpm": round(cycle.heart_rate_bpm, 2),
         "rr_s": round(cycle.rr_s, 4),
         "uncertainty_mm": round(cycle.uncertainty_mm, 3),
@@ -132,7 +134,3 @@ def _left_out(one: LeftOut) -> dict[str, Any]:
 
 def _box(box: Box) -> list[float]:
     return [round(value, 2) for value in (box.x0, box.y0, box.x1, box.y1)]
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

@@ -2,7 +2,8 @@
 
 GAN for pictures that look computed, L1 for each pixel, colour for the distribution of colours over the picture,
 structure for the picture as a whole: features of VGG19 (Simonyan & Zisserman, arXiv 1409.1556) where the user has its
-pretrained weights, else differences of Gaussians at four scales, which need none.
+pretrained weights, else differences of Gaussians at four scales, which need none; in a second stage, when the colours
+are about right, structural similarity besides.
 """
 
 from __future__ import annotations
@@ -43,13 +44,17 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each loss counts. ``lesion``: how much more an error of colour counts inside a lesion."""
+    """How much each loss counts. ``lesion``: how much more an error of colour counts inside a lesion.
+
+    ``similarity``: of 1 - SSIM, a further part of the structure loss.
+    """
 
     pixels: float = 4.0
     colour: float = 0.5
     structure: float = 4.0
     adversary: float = 0.02
     lesion: float = 2.0
+    similarity: float = 0.0
 
 
 def generator_loss(structure: nn.Module, weights: Weights) -> Callable[[Adversaries, Batch], Tensor]:
@@ -74,6 +79,8 @@ def generator_loss(structure: nn.Module, weights: Weights) -> Callable[[Adversar
             + weights.structure * structure(shown, wanted)
             + weights.adversary * fooled
         )
+        if weights.similarity:
+            of_generator = of_generator + weights.similarity * similarity_loss(shown, wanted, batch.weight)
         return of_generator + of_discriminator
 
     return loss
@@ -96,6 +103,25 @@ def colour_loss(shown: Tensor, wanted: Tensor) -> Tensor:
         for picture in (shown, wanted)
     )
     return (ours - theirs).abs().mean()
+
+
+def similarity_loss(shown: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """1 - SSIM (Wang et al., IEEE TIP 13(4), 2004, equation 13) of each channel, over what ``weight`` counts.
+
+    Values in 0..1; Gaussian window of 11 x 11 with sigma 1.5, K1 0.01, K2 0.03.
+    """
+    at = torch.arange(11, device=shown.device, dtype=shown.dtype) - 5
+    bell = torch.exp(-at.square() / (2 * 1.5**2))
+    bell = (bell / bell.sum()).repeat(15, 1, 1, 1)
+    maps = torch.cat([shown, wanted, shown.square(), wanted.square(), shown * wanted], dim=1)
+    maps = functional.pad(maps, (5, 5, 5, 5), mode="reflect")
+    maps = functional.conv2d(functional.conv2d(maps, bell, groups=15), bell.transpose(2, 3), groups=15)
+    mean_a, mean_b, square_a, square_b, product = maps.split(3, dim=1)
+    spread = (square_a - mean_a.square()) + (square_b - mean_b.square())
+    common = product - mean_a * mean_b
+    numerator = (2 * mean_a * mean_b + 0.01**2) * (2 * common + 0.03**2)
+    found = numerator / ((mean_a.square() + mean_b.square() + 0.01**2) * (spread + 0.03**2))
+    return ((1.0 - found) * weight).sum() / (3.0 * weight.sum()).clamp(min=1.0)
 
 
 def region_loss(finder: nn.Module, batch: Batch) -> Tensor:

@@ -45,8 +45,11 @@ from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
 GENERATOR_SCHEDULE = Schedule(epochs=7, batch_size=12, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
+REFINING_SCHEDULE = Schedule(epochs=4, batch_size=12, learning_rate=1e-3, weight_decay=1e-3, warm_up_epochs=1)
 REGION_SCHEDULE = Schedule(epochs=16, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
 WEIGHTS = Weights()
+REFINING_WEIGHTS = Weights(similarity=2.0)
+"""SSIM from the start would teach greys: it asks for structure before there are colours."""
 WATCHED = 48
 """Reference pairs that the bar's figure rests on; nothing is chosen by it."""
 AT_ONCE = 32
@@ -59,14 +62,20 @@ def make_pool(out: Path, seed: int, share: int = 0, shares: int = 1) -> None:
 
 
 def train_generator(data: Path, out: Path, bench: Workbench) -> Generator:
-    """The generator, trained to the end of its schedule against its discriminator."""
+    """The generator, trained to the end of its two schedules against its discriminator."""
     run, device = _run(data, out, bench.seed), choose_device(bench.device)
     lessons, watched = _lessons(out), _lessons(out, "reference")[:WATCHED]
     torch.manual_seed(bench.seed)
-    loss = generator_loss(_structure(data).to(device), WEIGHTS)
+    structure = _structure(data).to(device)
     batches = _batches(lessons, GENERATOR_SCHEDULE.batch_size)
     validate = _watch(watched, device)
-    both = fit("generator", Adversaries(), batches, loss, GENERATOR_SCHEDULE, run, device, bench.seed, validate)
+    both: nn.Module = Adversaries()
+    for part, schedule, weights in (
+        ("generator", GENERATOR_SCHEDULE, WEIGHTS),
+        ("generator_refined", REFINING_SCHEDULE, REFINING_WEIGHTS),
+    ):
+        loss = generator_loss(structure, weights)
+        both = fit(part, both.requires_grad_(True), batches, loss, schedule, run, device, bench.seed, validate)
     return both.generator
 
 
@@ -192,8 +201,9 @@ def _run(data: Path, out: Path, seed: int) -> RunFolder:
             "version": VERSION,
             "seed": seed,
             "generator": asdict(GENERATOR_SCHEDULE),
+            "refining": asdict(REFINING_SCHEDULE),
             "region": asdict(REGION_SCHEDULE),
-            "weights": asdict(WEIGHTS),
+            "weights": [asdict(WEIGHTS), asdict(REFINING_WEIGHTS)],
             "structure": type(_structure(data)).__name__,
             "pairs": {group: count * CHUNK for group, count in CHUNKS.items()},
             "canvas": CANVAS,

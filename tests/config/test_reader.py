@@ -16,6 +16,7 @@ from dicom_node.conditions import AllOf, AnyOf, Equals, Exists, Matches, Range
 from dicom_node.config import (
     FIELDS,
     Accept,
+    CandidatePlan,
     NodeSettings,
     Peer,
     Retry,
@@ -472,3 +473,19 @@ def test_no_structure_breaks_the_reader(scratch, tree):
 def test_no_condition_breaks_the_reader(scratch, tree):
     rules = {"rules": [{"name": "a", "when": tree, "run": "denoise", "send_to": []}]}
     load_or_tell(scratch, yaml.safe_dump(rules).encode("utf-8", "surrogatepass"))
+
+
+def test_candidates_are_prepared_as_often_as_the_file_says(load):
+    plans = load("node: {candidates: {denoise: {every: 7 days, at_least: 50}}}\n").node.candidates
+    assert dict(plans) == {"denoise": CandidatePlan(every_s=7 * 86400.0, at_least=50)}
+
+
+def test_mistakes_in_candidates_are_told_with_their_places(problems):
+    assert problems("node: {candidates: {denoise: {every: soon}, nobody: {every: 1h, at_least: 0}}}\n") == [
+        (1, 30, "candidates of denoise has no at_least: needs a number from 1 to 1000000"),
+        (1, 38, "every is 'soon': needs a duration of at least 1s, such as 10 min, 12h or 7 days, or never"),
+        (1, 75, "at_least is '0', which is too small: needs a number from 1 to 1000000"),
+    ]
+    (told,) = problems("node: {candidates: {denois: {every: 1h, at_least: 5}}}\n")
+    assert "unknown algorithm 'denois' in candidates" in told[-1]
+    assert "did you mean 'denoise'" in told[-1]

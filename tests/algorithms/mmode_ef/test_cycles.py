@@ -47,6 +47,15 @@ def test_regular_beats_and_the_documents_choice(eight):
     assert beats[0].uncertainty_mm == pytest.approx(0.1)
 
 
+def test_of_beats_that_take_turns_none_is_ectopic_and_the_note_says_so(eight):
+    strip = strip_of()
+    spans = ((20, 140), (140, 340), (340, 460), (460, 660))  # 0.6 and 1 s: the median of 0.8 s is near to none
+    cycles, left_out = sorted_out(strip, found(eight, *spans))
+    beats = judged_beats(cycles, 0.2)
+    assert len(beats_for_means(beats)) == 4
+    assert any("all 4 cycles deviate" in note for note in rhythm_notes(strip, beats, left_out, 0.2))
+
+
 def test_an_ectopic_beat_is_named_and_not_in_the_means(eight):
     strip = strip_of()
     spans = ((20, 220), (220, 350), (350, 550), (550, 752))

@@ -1,0 +1,56 @@
+"""Folders of cases that somebody made, moved or damaged."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dicom_node.case_folder import CASE, FORMAT, INDEX, _renamed, read_cases
+from dicom_node.errors import UsageError
+from dicom_node.series import FrameRef
+
+
+def write(path, content) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / INDEX, {"format": FORMAT, "version": 1, "identified": False})
+    return tmp_path
+
+
+def test_what_is_no_folder_of_cases_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"cases\.json is not there"):
+        read_cases(tmp_path, "scale")
+    write(tmp_path / INDEX, {"format": FORMAT, "version": 9, "identified": False})
+    with pytest.raises(UsageError, match=r"reads format .* version 1; got .* version 9"):
+        read_cases(tmp_path, "scale")
+
+
+def test_cases_of_other_algorithms_are_told_of(folder):
+    with pytest.raises(UsageError, match="it holds no cases"):
+        read_cases(folder, "scale")
+    write(folder / "case-1" / CASE, {"id": "case-1", "algorithm": "another"})
+    with pytest.raises(UsageError, match="there are cases of another"):
+        read_cases(folder, "scale")
+
+
+def test_a_damaged_case_is_named(folder):
+    write(folder / "case-1" / CASE, {"id": "case-1", "algorithm": "scale"})
+    with pytest.raises(UsageError, match=r"case\.json does not hold a case: 'subject'"):
+        read_cases(folder, "scale")
+    (folder / "case-1" / CASE).write_text("{")
+    with pytest.raises(UsageError, match=r"case\.json cannot be read"):
+        read_cases(folder, "scale")
+
+
+def test_uids_are_renamed_wherever_they_stand_and_codes_are_not():
+    frame = FrameRef("1.2.840.10008.5.1.4.1.1.6.1", "1.2.276.0.99.1.1.7", 3)
+    told = {"frames": (frame,), "texts": ["1.2.276.0.99.1.1.7", "113100", "4.5.1"], "n": 2}
+    renamed = _renamed(told, lambda uid: f"new {uid}")
+    assert renamed["frames"] == (FrameRef(frame.sop_class_uid, "new 1.2.276.0.99.1.1.7", 3),)
+    assert renamed["texts"] == ["new 1.2.276.0.99.1.1.7", "113100", "4.5.1"]
+    assert renamed["n"] == 2
