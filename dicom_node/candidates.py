@@ -183,7 +183,7 @@ class CandidateSchedule:
         last = [run for run in runs.of(self._algorithm) if run.state == "running"]
         if last:  # it had no time to say why
             runs.failed(last[-1], f"its process ended with exit code {code}")
-        log.error("no candidate could be prepared: see dicom-node models list --acts and candidate_runs", extra=told)
+        log.error("no candidate could be prepared: dicom-node models list says why", extra=told)
 
     def stop(self) -> None:
         """Ends the process; the next start of the node goes on with it."""

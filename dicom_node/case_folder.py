@@ -18,12 +18,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset, dcmread
+from pydicom.config import disable_value_validation
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filewriter import dcmwrite
@@ -141,16 +143,19 @@ def write_deidentified(path: Path, target: Path, subject: str, pseudonyms: Pseud
     Raises:
         UnreadableInstance: it is no DICOM, or its pixels cannot be blanked.
     """
-    try:
-        dataset = dcmread(path)
-    except (OSError, InvalidDicomError) as error:
-        raise UnreadableInstance(f"{path.name} cannot be read as DICOM") from error
-    pixels = clean(dataset)
-    deidentify(dataset, subject, pseudonyms)
-    syntax = dataset.file_meta.TransferSyntaxUID
-    dataset.file_meta = _file_meta(dataset, syntax)
-    dataset.preamble = b"\0" * 128
-    dcmwrite(target, dataset, enforce_file_format=True)
+    with warnings.catch_warnings(), disable_value_validation():  # what pydicom says of values may name the patient
+        warnings.simplefilter("ignore")
+        try:
+            dataset = dcmread(path)
+            pixels = clean(dataset)
+            deidentify(dataset, subject, pseudonyms)
+            dataset.file_meta = _file_meta(dataset, dataset.file_meta.TransferSyntaxUID)
+            dataset.preamble = b"\0" * 128
+            dcmwrite(target, dataset, enforce_file_format=True)
+        except (InvalidDicomError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+            raise UnreadableInstance(
+                f"{path.name} holds what cannot be read or written as DICOM ({type(error).__name__})"
+            ) from error
     return pixels
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydicom import Dataset, dcmread
+from pydicom.config import disable_value_validation
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
-from dicom_node.case_folder import CASE, FORMAT, INDEX, _renamed, read_cases
-from dicom_node.errors import UsageError
+from dicom_node.case_folder import CASE, FORMAT, INDEX, _renamed, read_cases, write_deidentified
+from dicom_node.errors import UnreadableInstance, UsageError
+from dicom_node.pseudonyms import Pseudonyms
 from dicom_node.series import FrameRef
 
 
@@ -54,3 +59,21 @@ def test_uids_are_renamed_wherever_they_stand_and_codes_are_not():
     assert renamed["frames"] == (FrameRef(frame.sop_class_uid, "new 1.2.276.0.99.1.1.7", 3),)
     assert renamed["texts"] == ["new 1.2.276.0.99.1.1.7", "113100", "4.5.1"]
     assert renamed["n"] == 2
+
+
+def test_what_cannot_be_read_is_no_deidentified_file_and_says_nothing_of_the_patient(tmp_path, caplog, recwarn):
+    (tmp_path / "a.dcm").write_bytes(b"Doe^Jane")
+    with pytest.raises(UnreadableInstance, match=r"a\.dcm holds what cannot be read"):
+        write_deidentified(tmp_path / "a.dcm", tmp_path / "out.dcm", "token", Pseudonyms(b"k" * 32))
+    odd = Dataset()
+    odd.SOPClassUID, odd.SOPInstanceUID, odd.Modality = "1.2.840.10008.5.1.4.1.1.4", "1.2.3", "MR"
+    odd.file_meta = FileMetaDataset()
+    odd.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    with disable_value_validation():
+        odd.add_new("StudyDate", "DA", "Doe^Jane")
+        odd.add_new("PatientID", "LO", "Doe" * 40)
+        odd.save_as(tmp_path / "b.dcm", enforce_file_format=True)
+    write_deidentified(tmp_path / "b.dcm", tmp_path / "out.dcm", "token", Pseudonyms(b"k" * 32))
+    assert dcmread(tmp_path / "out.dcm").StudyDate == ""
+    assert "Doe" not in caplog.text
+    assert not recwarn.list

@@ -14,6 +14,9 @@ from dicom_node.cli.tables import moment, show_json, show_table
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dicom_node.candidates import CandidateRun
     from dicom_node.comparison import Comparison
 
 as_option = click.option("--as", "person", required=True, help="Who does it: kept with the act.")
@@ -67,6 +70,19 @@ def list_models(config_path: Path, as_json: bool, algorithm: str | None, with_ac
         return
     rows = [(*row[:5], moment(row[5]), row[6]) for row in listed]
     show_table("models", columns, rows, "no algorithm here has models", wrap=("models", "from"))
+    for run in last_runs(config_path, names):
+        told = run.reason or run.version or "goes on at the node's next look"
+        click.echo(f"last candidate of {run.algorithm}: {run.state}, begun {moment(run.begun_s)}: {told}")
+
+
+def last_runs(config_path: Path, names: Sequence[str]) -> list[CandidateRun]:
+    """The newest run of each algorithm that a candidate was prepared of."""
+    from dicom_node.candidates import CandidateRuns
+    from dicom_node.cli.node_data import open_database
+    from dicom_node.config import load_config
+
+    runs = CandidateRuns(open_database(config_path), load_config(config_path, None).node.data_dir)
+    return [found[-1] for name in names if (found := runs.of(name))]
 
 
 @models.command("add")
