@@ -53,6 +53,8 @@ REFINING_WEIGHTS = Weights(similarity=2.0)
 WATCHED = 48
 """Reference pairs that the bar's figure rests on; nothing is chosen by it."""
 AT_ONCE = 32
+JUDGED_WITH = 1
+"""Added to the seed for the card's figures: the second stage was added after looking at those of the seed itself."""
 
 
 def make_pool(out: Path, seed: int, share: int = 0, shares: int = 1) -> None:
@@ -117,7 +119,8 @@ def publish(data: Path, out: Path, bench: Workbench) -> EvaluationReport:
     write_manifest(out, entries({}, None, structure))
     familiar = _familiar(Networks(ModelFolder(out, device=bench.device)), reference, bench.seed)
     write_manifest(out, entries({}, familiar, structure))
-    report = evaluate(data, replace(bench, models=ModelFolder(out, device=bench.device)))
+    judge = replace(bench, models=ModelFolder(out, device=bench.device), seed=bench.seed + JUDGED_WITH)
+    report = evaluate(data, judge)
     write_manifest(out, entries(report.values, familiar, structure))
     write_card(out / "model_card.md", card(report, structure))
     return report

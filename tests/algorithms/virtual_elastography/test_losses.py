@@ -6,6 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from algorithms.virtual_elastography import similarity  # noqa: E402
 from algorithms.virtual_elastography.losses import (  # noqa: E402
     VGG19,
     Batch,
@@ -16,6 +17,7 @@ from algorithms.virtual_elastography.losses import (  # noqa: E402
     generator_loss,
     pixel_loss,
     region_loss,
+    similarity_loss,
 )
 from algorithms.virtual_elastography.network import Adversaries  # noqa: E402
 from dicom_node.errors import UsageError  # noqa: E402
@@ -44,6 +46,17 @@ def test_structure_asks_for_edges_and_not_for_a_shift_of_brightness():
     structure, picture = Gaussians(), torch.rand(2, 3, 32, 32) * 0.5
     assert structure(picture + 0.3, picture) < 1e-6
     assert structure(picture.flip(3), picture) > 0.01
+
+
+def test_similarity_is_the_one_that_is_reported():
+    batch = _batch(64)
+    other = (batch.elastogram + 0.2 * torch.rand(2, 3, 64, 64)).clamp(0, 1)
+    batch.weight[:, :, :20] = 0
+    pairs = ((255 * one).round().to(torch.uint8) for one in (batch.elastogram, other))
+    first, second = (one.permute(0, 2, 3, 1).numpy() for one in pairs)
+    where = batch.weight[0, 0].numpy() > 0
+    reported = sum(similarity.ssim(a, b, where) for a, b in zip(first, second, strict=True)) / 2
+    assert 1 - float(similarity_loss(other, batch.elastogram, batch.weight)) == pytest.approx(reported, abs=2e-3)
 
 
 def test_errors_in_a_lesion_count_more_and_those_outside_the_beam_not_at_all():

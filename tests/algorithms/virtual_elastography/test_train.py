@@ -43,7 +43,7 @@ def small(monkeypatch):
     # four pictures hardly differ to a network that has learned nothing: rounding is much of its features
     monkeypatch.setattr(training, "export", partial(training.export, tolerance=0.1))
     monkeypatch.setattr(evaluation, "PAIRS", 3)
-    for name in ("GENERATOR_SCHEDULE", "REGION_SCHEDULE"):
+    for name in ("GENERATOR_SCHEDULE", "REFINING_SCHEDULE", "REGION_SCHEDULE"):
         monkeypatch.setattr(training, name, replace(getattr(training, name), epochs=1, batch_size=2, warm_up_epochs=0))
 
 
