@@ -41,8 +41,8 @@ def card_of(version: str, rows: Mapping[str, Interval], values: Mapping[str, Any
         limits=(
             "trained on simulated images only; figures on simulated screens say little about real ones",
             "Teichholz assumes a symmetric ventricle without regional wall motion abnormality",
-            "the gate's lessons and its threshold were shaped with the real screens of three other structures in sight: "
-            "they are refused, the TAPSE by the smallest margin; they prove nothing of other screens",
+            "the gate's lessons and its threshold were shaped with the real screens of three other structures in "
+            "sight: they are refused, the TAPSE by the smallest margin; they prove nothing of other screens",
             "mouse strips with traced walls: the cavity at end-systole is overstated (shortening 33 % against 50 %)",
             "no detection of oblique cuts: an M-mode line that is not across the ventricle overstates dimensions",
             f"kinds of simulated tracings that were taken for a ventricle: {accepted}",
