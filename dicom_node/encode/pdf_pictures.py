@@ -14,7 +14,7 @@ from dicom_node.encode.header import Context
 from dicom_node.encode.job import Outcome
 from dicom_node.encode.source_frame import shown_frame
 from dicom_node.result import AnalysisResult, Region, Shape
-from dicom_node.series import FrameRef
+from dicom_node.series import FrameRef, PixelSource
 
 MOST_FRAMES = 4
 MOST_PICTURES = 4
@@ -52,7 +52,8 @@ def pictures_of(confirmed: AnalysisResult, drafted: AnalysisResult, context: Con
             shown.append(picture)
     if further:
         remarks.append(f"Regions lie on {further} more frames: see the report in the archive.")
-    shown += [_drawn(picture.title, picture.pixels, context) for picture in confirmed.pictures[:MOST_PICTURES]]
+    for picture in confirmed.pictures[:MOST_PICTURES]:
+        shown += _drawn(picture.title, picture.pixels, context)
     if len(confirmed.pictures) > MOST_PICTURES:
         titles = ", ".join(picture.title for picture in confirmed.pictures[MOST_PICTURES:])
         remarks.append(f"More pictures are in the study: {titles}.")
@@ -60,12 +61,17 @@ def pictures_of(confirmed: AnalysisResult, drafted: AnalysisResult, context: Con
 
 
 def _frames_to_show(confirmed: AnalysisResult, drafted: AnalysisResult) -> tuple[list[FrameRef], int]:
-    """Frames on which a region was changed; else the one that has most of them; and how many more have some."""
+    """Frames on which a region was changed; else all that have some, or, of many, the one that has most of them.
+
+    Also how many more have some.
+    """
     regions = Counter(region.frame for region in regions_of(confirmed))
     before = set(regions_of(drafted))
     changed = dict.fromkeys(region.frame for region in regions_of(confirmed) if region not in before)
     if changed:
         chosen = list(changed)[:MOST_FRAMES]
+    elif 0 < len(regions) <= MOST_FRAMES:
+        chosen = list(regions)
     else:
         key = [ref for selection in confirmed.key_frames for ref in selection.frames]
         evidence = [ref for group in confirmed.groups for ref in group.evidence]
@@ -101,13 +107,15 @@ def _frame_in_words(ref: FrameRef, context: Context) -> str:
     return image if ref.frame_number is None else f"{image}, frame {ref.frame_number}"
 
 
-def _drawn(title: str, source, context: Context) -> Shown:
-    middle = source.shape[0] // 2
-    pixels = np.ascontiguousarray(source.read(middle, middle + 1)[0])
-    words = f"Algorithm: {title}"
-    if source.shape[0] > 1:
-        words += f" (frame {middle + 1} of {source.shape[0]})"
+def _drawn(title: str, source: PixelSource, context: Context) -> Iterator[Shown]:
+    """Every frame of a short picture, the middle one of a longer."""
+    count = source.shape[0]
     act = context.job.verification
-    if act is not None and act.outcome is Outcome.CORRECTED:
-        words += ", as drawn before the correction"
-    return Shown(pixels, f"{words}.")
+    corrected = act is not None and act.outcome is Outcome.CORRECTED
+    for frame in range(count) if count <= MOST_FRAMES else (count // 2,):
+        words = f"Algorithm: {title}"
+        if count > 1:
+            words += f" (frame {frame + 1} of {count})"
+        if corrected:
+            words += ", as drawn before the correction"
+        yield Shown(np.ascontiguousarray(source.read(frame, frame + 1)[0]), f"{words}.")

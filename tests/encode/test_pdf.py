@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
+import numpy as np
 import pypdfium2
 import pytest
 from pydicom import dcmread
 
 from dicom_node import codes
-from dicom_node.encode import ChangedValue, Draft, Outcome, Verification, encode_result, encode_verified
+from dicom_node.encode import (
+    ChangedValue,
+    Draft,
+    Outcome,
+    Verification,
+    encode_result,
+    encode_verified,
+    pdf_pictures,
+)
 from dicom_node.encode.check import Expectation, check_objects
 from dicom_node.encode.comparison import Row, chosen_rows, rows_of
 from dicom_node.encode.pdf_fonts import FontFiles
@@ -19,6 +29,7 @@ from dicom_node.encode.source_frame import shown_frame
 from dicom_node.encode.verification import person_in_words
 from dicom_node.errors import InvalidResult
 from dicom_node.result import Measurement, Region, Shape
+from dicom_node.series import ArrayPixels
 
 LENGTH = codes.Code("410668003", "SCT", "Length")
 ACT = Verification(
@@ -186,3 +197,10 @@ def test_the_judge_looks_at_the_document(us_clip, document_of):
         dataset.save_as(pdf.path)
         with pytest.raises(InvalidResult, match=fault):
             check_objects([pdf], Expectation.of(read_sources([us_clip]), ()))
+
+
+@pytest.mark.parametrize(("frames", "wanted"), [(1, [0]), (2, [0, 1]), (9, [4])])
+def test_a_short_picture_is_shown_whole_and_the_middle_of_a_long_one(frames, wanted, job):
+    pixels = np.arange(frames, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    shown = pdf_pictures._drawn("tracks", ArrayPixels(pixels), SimpleNamespace(job=job))
+    assert [int(one.pixels[0, 0, 0]) for one in shown] == wanted
