@@ -36,7 +36,7 @@ from dicom_node.run import analyse
 
 NAME = "virtual_elastography"
 SAMPLE = find_samples() / NAME / "thyroid_stiff.dcm"
-WHOLE_LIMIT_S, GENERATOR_LIMIT_S = 1.0, 0.02
+WHOLE_LIMIT_S, GENERATOR_LIMIT_S, CORES = 1.0, 0.02, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def measure(repeats: int) -> list[Timed]:
     """The whole path, the algorithm, the generator."""
     catalogue = Catalogue()
     algorithm, networks = catalogue.create(NAME, {}), Networks(catalogue.models(NAME))
-    device = "GPU" if has_cuda_device() else f"CPU, {os.cpu_count()} cores"
+    device = "GPU" if has_cuda_device() else f"CPU, {len(os.sched_getaffinity(0))} cores"
     job = EncodeJob(datetime(2026, 1, 1, tzinfo=UTC), DEFAULT_NAMESPACE, catalogue.canonical_options(NAME, {}))
     prepare()
     with tempfile.TemporaryDirectory() as folder:
@@ -98,6 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     rows = measure(asked.repeats)
     missed = any(row.times_the_limit is not None and row.times_the_limit > 1 for row in rows)
     if asked.json:

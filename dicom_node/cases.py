@@ -10,6 +10,7 @@ A case is a row; its files stay where they are, and nothing of it is kept twice:
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from dicom_node.pseudonyms import Pseudonyms
 from dicom_node.result import AnalysisResult
 from dicom_node.review_rows import Act, act
 from dicom_node.storage import Inbox, Outbox
+
+log = logging.getLogger(__name__)
 
 RESULT_JSON = "result.json"
 
@@ -99,11 +102,20 @@ class NodeCases:
         return self._case_row(rows[0])
 
     def of(self, algorithm: str) -> tuple[Case, ...]:
-        """All cases of an algorithm with their files. Raises as ``case``; UsageError where there is none."""
-        cases = tuple(self.case(row) for row in self.rows(algorithm))
+        """All cases of an algorithm that have their files; of others the log tells. Raises UsageError for none."""
+        rows, cases = self.rows(algorithm), []
+        for row in rows:
+            try:
+                cases.append(self.case(row))
+            except (StorageError, UsageError) as error:
+                log.warning("a case is left out: %s", error, extra={"case": row.id})
+        if rows and not cases:
+            raise UsageError(
+                f"none of the {len(rows)} cases of {algorithm} has its files any more: export cases in time"
+            )
         if not cases:
             raise UsageError(f"no result of {algorithm} has been reviewed on this node: there are no cases")
-        return cases
+        return tuple(cases)
 
     def case(self, row: CaseRow) -> Case:
         """The case with its files.

@@ -185,9 +185,9 @@ class ModelRegistry:
             if len(stack) == 1:
                 raise UsageError(f"{algorithm} uses the models that come with it: there is nothing to roll back")
             left, back = stack[-1], stack[-2]
+            self.folder_of(algorithm, back)  # is it whole? before anything depends on it
             self._note(connection, algorithm, left, "rolled back", person, reason)
             job_rows.pin_models(connection, self._clock(), algorithm, back)
-        self.folder_of(algorithm, back)
         return back
 
     def shadow_on(self, algorithm: str, version: str, person: str) -> None:

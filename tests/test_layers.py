@@ -34,7 +34,7 @@ catalogue = Catalogue()
 for name in catalogue.names():
     catalogue.options_class(name)
     catalogue.part(name, "evaluate")
-print(" ".join(sorted((OF_TRAINING - {"tqdm"}).intersection(sys.modules))))  # tqdm: other libraries bring it, too
+print(" ".join(sorted((OF_TRAINING - {"tqdm", "skfem"}).intersection(sys.modules))))  # evaluate simulates
 """
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from algorithms.mmode_ef.cycles import Cycle, LeftOut, judged_beats, rhythm_notes, sorted_out
 from algorithms.mmode_ef.detect import Detection, Detector
 from algorithms.mmode_ef.ecg import r_waves
-from algorithms.mmode_ef.gate import Gate, Verdict
+from algorithms.mmode_ef.gate import KINDS, Gate, Verdict
 from algorithms.mmode_ef.options import Options
 from algorithms.mmode_ef.preprocess import view_of
 from algorithms.mmode_ef.regress import FoundPoints, PointFinder
@@ -95,9 +95,9 @@ class MmodeEf:
     def measure(self, series: Series, progress: Progress = silent) -> tuple[Measured, ...]:
         """The measured strips, before they become a report. Raises UnsuitableSeries as ``run`` does."""
         progress(0.0, "finding M-mode regions")
-        strips = strips_of(series, self._options)
+        strips, left_out = strips_of(series, self._options)
         measured: list[Measured] = []
-        refused: list[str] = []
+        refused = list(left_out)
         for index, strip in enumerate(strips):
             progress(0.05 + 0.75 * index / len(strips), f"measuring strip {index + 1} of {len(strips)}")
             try:
@@ -127,11 +127,16 @@ class MmodeEf:
 
 
 def _refuse_others(verdict: Verdict, least: float) -> None:
-    if verdict.lv < least:
+    if verdict.lv >= least:
+        return
+    if verdict.kind == KINDS[0]:
         raise UnsuitableSeries(
-            f"{NEEDED}; the picture looks like another kind: {verdict.kind_name} (certainty {verdict.certainty:.2f}, "
-            f"left ventricle {verdict.lv:.2f})"
+            f"{NEEDED}; the picture is not surely one: certainty {verdict.lv:.2f}, {least:.2f} is asked"
         )
+    raise UnsuitableSeries(
+        f"{NEEDED}; the picture looks like another kind: {verdict.kind_name} (certainty {verdict.certainty:.2f}, "
+        f"left ventricle {verdict.lv:.2f})"
+    )
 
 
 def _nothing(left_out: Sequence[LeftOut]) -> str:

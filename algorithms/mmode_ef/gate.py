@@ -36,7 +36,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "lvpws_mm": (3.0, 40.0),
 }
 HEART_RATE_BPM = (30.0, 220.0)
-LEAST_SHORTENING = -0.02
+LEAST_SHORTENING = 0.0
 
 
 @dataclass(frozen=True, slots=True)

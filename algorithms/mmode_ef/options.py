@@ -37,7 +37,7 @@ class Options(AlgorithmOptions):
         default=50, ge=1, le=99, description="Certainty from which the detector's box is a cycle."
     )
     least_lv_percent: int = Field(
-        default=60, ge=1, le=99, description="Certainty below which a picture is no left-ventricular M-mode."
+        default=80, ge=1, le=99, description="Certainty below which a picture is no left-ventricular M-mode."
     )
     ectopic_percent: int = Field(
         default=20, ge=5, le=100, description="Deviation from the median RR interval beyond which a beat is ectopic."

@@ -49,7 +49,7 @@ def random_lesson(rng: np.random.Generator, kind: str) -> Lesson:
 
 def lesson_of(screen: Screen) -> Lesson:
     """The M-mode region of a simulated screen, cut out as the algorithm does."""
-    (strip,) = strips_of(series_of(screen.image, screen.regions), Options())
+    ((strip,), _) = strips_of(series_of(screen.image, screen.regions), Options())
     corner = np.array([strip.x0, strip.y0], np.float64)
     whole = [cycle for cycle in screen.cycles if cycle.complete] if screen.kind == "lv" else []
     boxes = np.array([cycle.box_px for cycle in whole], np.float64).reshape(-1, 4) - np.tile(corner, 2)

@@ -7,8 +7,9 @@ all. Whatever is not sure is refused: no scale is ever assumed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,10 @@ class Strip:
         return self.grey.shape[0] * self.mm_per_px
 
 
+BESIDE_PX = 8
+"""By so much an ECG's region may begin or end inside of the strip that it times."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ecg:
     """Pixels of the ECG's region; ``x0`` is its first column on the screen. It times, it is never measured in."""
@@ -65,8 +70,8 @@ class Ecg:
     x0: int
 
 
-def strips_of(series: Series, options: Options) -> tuple[Strip, ...]:
-    """Every strip of the series, in its order; what was left out is in the notes of the first.
+def strips_of(series: Series, options: Options) -> tuple[tuple[Strip, ...], tuple[str, ...]]:
+    """Every strip of the series, in its order; and of each image that was left out the reason.
 
     Raises:
         UnsuitableSeries: there is none; the text gives the reason for each image.
@@ -80,9 +85,7 @@ def strips_of(series: Series, options: Options) -> tuple[Strip, ...]:
             refused.append(f"instance {volume.frames[0].ref.sop_instance_uid}: {error}")
     if not strips:
         raise UnsuitableSeries("; ".join(refused))
-    if refused:
-        strips[0] = replace(strips[0], notes=(*strips[0].notes, *(f"left out: {text}" for text in refused)))
-    return tuple(strips)
+    return tuple(strips), tuple(refused)
 
 
 def _strips_of_volume(volume: Volume, options: Options) -> Iterator[Strip]:
@@ -213,6 +216,13 @@ def _ecg(picture: NDArray, volume: Volume, strip: UltrasoundRegion) -> Ecg | Non
         for region in volume.regions
         if region.data is RegionData.ECG and not region.overlaps(strip) and region.rows > 4 and region.columns > 4
     ]
-    if len(found) != 1:
+    if len(found) != 1 or not _times_the_strip(found[0], strip):
         return None
     return Ecg(_part(picture, found[0]), found[0].x0)
+
+
+def _times_the_strip(ecg: UltrasoundRegion, strip: UltrasoundRegion) -> bool:
+    """Whether a column of the ECG is the strip's of that place: it spans the strip, on its scale if it has one."""
+    spans = ecg.x0 <= strip.x0 + BESIDE_PX and ecg.x1 >= strip.x1 - BESIDE_PX
+    scaled = ecg.unit_x is RegionUnit.SECOND and ecg.delta_x != 0
+    return spans and (not scaled or math.isclose(ecg.delta_x, strip.delta_x, rel_tol=0.01))

@@ -41,7 +41,7 @@ def cycles_table(measured: Sequence[Measured]) -> Table:
             round(cycle.probability, 4),
             *_box(cycle.box),
             round(cycle.rr_s, 4),
-            round(cycle.heart_rate_bpm, 2),
+            cycle.heart_rate_bpm,
             *(cycle.values[name] for name in names),
             round(cycle.uncertainty_mm, 3),
         )
@@ -109,7 +109,7 @@ def _cycle(cycle: Cycle) -> dict[str, Any]:
         "points_px": {name: [float(x), float(y)] for name, (x, y) in zip(POINT_NAMES, cycle.points, strict=True)},
         "lines_px": {line_name(length): [[x, y] for x, y in line_points(cycle.points, length)] for length in LENGTHS},
         **cycle.values,
-        "heart_rate_bpm": round(cycle.heart_rate_bpm, 2),
+        "heart_rate_bpm": cycle.heart_rate_bpm,
         "rr_s": round(cycle.rr_s, 4),
         "uncertainty_mm": round(cycle.uncertainty_mm, 3),
         "tracked_lvid_least_mm": _tracked_least(cycle),

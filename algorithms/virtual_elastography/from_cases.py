@@ -231,7 +231,8 @@ def _publish(networks: Mapping[str, nn.Module], out: Path, models: ModelFolder, 
     bmode = torch.from_numpy(rng.standard_normal((2, 1, CANVAS, CANVAS)).astype(np.float32))
     examples = {GENERATOR: {"bmode": bmode, "style": torch.tensor([[0.0], [1.0]])}, REGION: {"bmode": bmode}}
     olds = {info.name: info.version for info in models.infos}
-    digest = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:6]
+    origin = [f"{info.name} {info.sha256}" for info in models.infos]
+    digest = hashlib.sha256("\n".join([*sorted(origin), *sorted(ids)]).encode()).hexdigest()[:6]
     entries = []
     for name, graph in networks.items():
         assert isinstance(graph, Graph)

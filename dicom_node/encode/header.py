@@ -25,6 +25,7 @@ PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 _SERIES_WHERE_UNNUMBERED = 9000
 _LARGEST_IS = 2**31 - 1
 _LONG_STRING = 64
+_LEAST_TITLE = 20
 _SHORT_TEXT = 1024
 # Body parts that come in pairs (PS3.16 annex L): they need a Laterality
 _PAIRED_PARTS = (
@@ -132,11 +133,15 @@ def common_header(context: Context, place: Place, sop_class_uid: str, modality: 
 def series_description(context: Context, title: str) -> str:
     """ "<algorithm>: <title> (<first statement>)", of which 64 characters may leave out or shorten the algorithm.
 
-    The title always stays, since it alone tells the series of a job apart; then the statement, where both fit.
+    The title alone tells the series of a job apart; a statement that leaves it room stays with it, a longer one goes.
     """
     said = f"{title} ({context.statements[0].rstrip('.')})" if context.statements else title
     names = (f"{context.info.title}: ", f"{context.info.name}: ", "")
-    wanted = [f"{name}{words}" for words in (said, title) for name in names]
+    wanted = [f"{name}{said}" for name in names]
+    room = _LONG_STRING - (len(said) - len(title))
+    if room >= _LEAST_TITLE:
+        wanted.append(f"{fit(title, room)}{said[len(title) :]}")
+    wanted += [f"{name}{title}" for name in names]
     return fit(next((words for words in wanted if len(words) <= _LONG_STRING), title), _LONG_STRING)
 
 

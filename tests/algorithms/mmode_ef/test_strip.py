@@ -23,7 +23,7 @@ CAPTURE = {"strip_px": (10, 20, 409, 319), "seconds_per_px": 0.004, "mm_per_px":
 
 
 def strips(*regions, options=Options(), image=IMAGE):  # noqa: B008 - frozen
-    return strips_of(series_of(image, regions), options)
+    return strips_of(series_of(image, regions), options)[0]
 
 
 def test_the_region_is_cut_out_with_its_scale(region):
@@ -108,11 +108,11 @@ def test_frames_of_a_loop(region):
     refs = tuple(Frame(FrameRef("1.2", "1.3", number)) for number in range(1, 5))
     volume = Volume(refs, ArrayPixels(frames), series_uid="1", modality="US", regions=(region(),))
     series = Series("1", (volume,))
-    (last,) = strips_of(series, Options())
+    ((last,), _) = strips_of(series, Options())
     assert last.grey.max() == 4
     assert last.frame.frame_number == 4
     assert last.notes == ("measured frame 4 of 4",)
-    assert [strip.grey.max() for strip in strips_of(series, Options(frames=(-2, 1)))] == [1, 3]
+    assert [strip.grey.max() for strip in strips_of(series, Options(frames=(-2, 1)))[0]] == [1, 3]
     with pytest.raises(UnsuitableSeries, match="names 5; the image has 4"):
         strips_of(series, Options(frames=(5,)))
 
@@ -120,13 +120,17 @@ def test_frames_of_a_loop(region):
 def test_what_is_left_out_beside_a_strip_is_told(region):
     good, bad = series_of(IMAGE, (region(),), "1.2.3"), series_of(IMAGE, (), "1.2.4")
     series = replace(good, volumes=(*bad.volumes, *good.volumes))
-    (strip,) = strips_of(series, Options())
-    assert "left out: instance 1.2.4" in strip.notes[0]
+    (_,), (told,) = strips_of(series, Options())
+    assert told.startswith("instance 1.2.4: ")
 
 
 def test_the_ecg_is_taken_where_it_is_beside_the_strip(region):
     ecg = region(0, 320, 399, 360, format=RegionFormat.WAVE_FORM, data=RegionData.ECG, unit_y=RegionUnit.NONE)
     assert strips(region(), ecg)[0].ecg.pixels.shape == (41, 400, 3)
+    elsewhere = region(450, 320, 590, 360, format=RegionFormat.WAVE_FORM, data=RegionData.ECG)
+    assert strips(region(), elsewhere)[0].ecg is None
+    slower = replace(ecg, delta_x=2 * ecg.delta_x)
+    assert strips(region(), slower)[0].ecg is None
     over = region(0, 200, 399, 260, format=RegionFormat.WAVE_FORM, data=RegionData.ECG)
     assert strips(region(), over)[0].ecg is None
 
@@ -143,7 +147,7 @@ def test_real_screens_as_dicom_with_right_and_wrong_regions(needs_shared, us_ima
     def loaded(regions, number):
         return load_series([us_image(image, regions, tmp_path / f"{number}.dcm", number)], tmp_path)
 
-    (strip,) = strips_of(loaded(right, 1), Options())
+    ((strip,), _) = strips_of(loaded(right, 1), Options())
     assert strip.seconds == pytest.approx(902 / 284)
     assert strip.depth_mm == pytest.approx(391 / 27.9 * 10)
     for number, (regions, told) in enumerate(
