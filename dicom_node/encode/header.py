@@ -139,7 +139,8 @@ def series_description(context: Context, title: str) -> str:
     names = (f"{context.info.title}: ", f"{context.info.name}: ", "")
     wanted = [f"{name}{said}" for name in names]
     room = _LONG_STRING - (len(said) - len(title))
-    if room >= _LEAST_TITLE:
+    told = set(re.findall(r"\w+", said[len(title) :].casefold())) <= set(re.findall(r"\w+", title.casefold()))
+    if room >= _LEAST_TITLE and not told:  # a title that says it already stays whole
         wanted.append(f"{fit(title, room)}{said[len(title) :]}")
     wanted += [f"{name}{title}" for name in names]
     return fit(next((words for words in wanted if len(words) <= _LONG_STRING), title), _LONG_STRING)
