@@ -59,7 +59,7 @@ class CandidateRuns:
         return tuple(CandidateRun(**dict(row)) for row in rows)
 
     def begin(self, algorithm: str, last_case: int, cases: int) -> CandidateRun:
-        """A new run, or the one that was interrupted. The lock is held until this process ends.
+        """A new run, or the one that was interrupted, with the cases that it had. The lock is held until this process ends.
 
         Raises:
             UsageError: another process prepares a candidate of this algorithm.
@@ -74,9 +74,7 @@ class CandidateRuns:
             raise UsageError(f"a candidate of {algorithm} is being prepared already") from error
         interrupted = [run for run in self.of(algorithm) if run.state == "running"]
         if interrupted:
-            if interrupted[-1].last_case == last_case:
-                return interrupted[-1]
-            self._end(interrupted[-1], "failed", reason="interrupted, and there are other cases now")
+            return interrupted[-1]
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO candidate_runs (algorithm, begun_s, state, last_case, cases, folder) "

@@ -101,9 +101,13 @@ class NodeCases:
             raise UsageError(f"there is no case {number}; `dicom-node cases list` shows all")
         return self._case_row(rows[0])
 
-    def of(self, algorithm: str) -> tuple[Case, ...]:
-        """All cases of an algorithm that have their files; of others the log tells. Raises UsageError for none."""
-        rows, cases = self.rows(algorithm), []
+    def of(self, algorithm: str, last: int | None = None) -> tuple[Case, ...]:
+        """All cases of an algorithm that have their files, up to number ``last``; of others the log tells.
+
+        Raises:
+            UsageError: there is none.
+        """
+        rows, cases = [row for row in self.rows(algorithm) if last is None or row.id <= last], []
         for row in rows:
             try:
                 cases.append(self.case(row))

@@ -105,39 +105,45 @@ def card(report: EvaluationReport, structure: str) -> Card:
         "and writing. Region finder: a residual U-Net, cross-entropy and Dice.",
         folds="None: pairs to learn from, for familiarity and for these figures are drawn from separate streams of "
         "random numbers. There are no patients.",
-        figures=[
-            *(
-                Figure(name, _value(value), "", f"{value['n']} unseen simulated pairs")
-                for name, value in report.values.items()
-                if isinstance(value, Mapping) and "value" in value
-            ),
-            *(
-                Figure(
-                    f"refused: {kind}", one["refused"] / one["pictures"], "share", f"{one['pictures']} real pictures"
-                )
-                for kind, one in report.values["unlike"].items()
-            ),
-            *(
-                Figure(f"{name} of {one['name']}", one[name], "", "one real picture, " + _trust(one))
-                for one in report.values["real_pairs"]
-                for name in ("ssim", "rank_correlation", "distance")
-            ),
-        ],
-        limits=(
-            "Trained on simulated pictures only: the figures hold for the simulator's tissues, where a lesion's look "
-            "tells something of how stiff it is. In patients it often does not.",
-            "An inclusion that does not show in the B-mode picture does not show in the synthetic elastogram.",
-            f"Familiar is what lies within the {LIMIT_QUANTILE:.0%} quantile of simulated pictures; most clinical "
-            "pictures do not, and are answered with: cannot say.",
-            "No physical unit can be had from it.",
-            "The simulator's scanners were widened until the real phantom picture lay among them: that it is familiar "
-            "proves little. The second stage was added after a look at the similarity of another 200 simulated pairs.",
-            *(
-                f"Real pair {one['name']} ({_trust(one)}): "
-                f"{'familiar' if one['familiar'] else 'answered with cannot say'}, "
-                f"distance {one['distance']:.2f}, limit {one['limit']:.2f}."
-                for one in report.values["real_pairs"]
-            ),
+        figures=_figures(report.values),
+        limits=_limits(report.values),
+    )
+
+
+def _figures(values: Mapping[str, Any]) -> list[Figure]:
+    return [
+        *(
+            Figure(name, _value(value), "", f"{value['n']} unseen simulated pairs")
+            for name, value in values.items()
+            if isinstance(value, Mapping) and "value" in value
+        ),
+        *(
+            Figure(f"refused: {kind}", one["refused"] / one["pictures"], "share", f"{one['pictures']} real pictures")
+            for kind, one in values["unlike"].items()
+        ),
+        *(
+            Figure(f"{name} of {one['name']}", one[name], "", "one real picture, " + _trust(one))
+            for one in values["real_pairs"]
+            for name in ("ssim", "rank_correlation", "distance")
+        ),
+    ]
+
+
+def _limits(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        "Trained on simulated pictures only: the figures hold for the simulator's tissues, where a lesion's look "
+        "tells something of how stiff it is. In patients it often does not.",
+        "An inclusion that does not show in the B-mode picture does not show in the synthetic elastogram.",
+        f"Familiar is what lies within the {LIMIT_QUANTILE:.0%} quantile of simulated pictures; most clinical "
+        "pictures do not, and are answered with: cannot say.",
+        "No physical unit can be had from it.",
+        "The simulator's scanners were widened until the real phantom picture lay among them: that it is familiar "
+        "proves little. The second stage was added after a look at the similarity of another 200 simulated pairs.",
+        *(
+            f"Real pair {one['name']} ({_trust(one)}): "
+            f"{'familiar' if one['familiar'] else 'answered with cannot say'}, "
+            f"distance {one['distance']:.2f}, limit {one['limit']:.2f}."
+            for one in values["real_pairs"]
         ),
     )
 

@@ -11,7 +11,7 @@ import click
 from dicom_node.cli.comparing import bench_with_bar, show_comparison
 from dicom_node.cli.options import config_option, json_option
 from dicom_node.cli.tables import moment, show_json, show_table
-from dicom_node.errors import UsageError
+from dicom_node.errors import DicomNodeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,7 @@ def compare_models(algorithm: str, version: str, config_path: Path, as_json: boo
     if current == version:
         raise UsageError(f"{algorithm} uses {version}: compare it with another version")
     data_dir = load_config(config_path, None).node.data_dir
-    comparison = compared(config_path, algorithm, version, folder)
+    comparison = compared(config_path, algorithm, version, current, folder)
     registry.keep_comparison(algorithm, version, current, comparison)
     pairs = shadow_pairs(open_database(config_path), data_dir, algorithm, version)
     keys = shadowed_keys(pairs)
@@ -140,8 +140,8 @@ def compare_models(algorithm: str, version: str, config_path: Path, as_json: boo
     click.echo(f"{version} {verdict} {current or OWN_IN_WORDS} by {comparison.figures[0].name}")
 
 
-def compared(config_path: Path, algorithm: str, version: str, folder: Path | None) -> Comparison:
-    """The comparison of a set of models with those in use, on a folder of cases or the node's own."""
+def compared(config_path: Path, algorithm: str, version: str, current: str, folder: Path | None) -> Comparison:
+    """The comparison of a set of models with another, on a folder of cases or the node's own."""
     from dicom_node.case_folder import read_cases
     from dicom_node.cli.node_data import open_cases, open_registry
     from dicom_node.judging import judge
@@ -149,7 +149,7 @@ def compared(config_path: Path, algorithm: str, version: str, folder: Path | Non
 
     registry, catalogue = open_registry(config_path), Catalogue()
     cases = read_cases(folder, algorithm) if folder else open_cases(config_path).of(algorithm)
-    in_use = catalogue.models(algorithm, registry.folder_of(algorithm, registry.in_use(algorithm)))
+    in_use = catalogue.models(algorithm, registry.folder_of(algorithm, current))
     candidate = catalogue.models(algorithm, registry.folder_of(algorithm, version))
     with bench_with_bar(in_use, algorithm) as bench:
         return judge(catalogue, algorithm, cases, bench, candidate)
@@ -226,16 +226,15 @@ def prepare_models(algorithm: str, config_path: Path, person: str) -> None:
     rows = open_cases(config_path).rows(algorithm)
     run = runs.begin(algorithm, rows[-1].id if rows else 0, len(rows))
     try:
-        version = _prepare(config_path, algorithm, runs.folder_of(run), person)
-    except BaseException as error:
-        if not isinstance(error, KeyboardInterrupt | SystemExit):  # a node that stops it goes on with it later
-            runs.failed(run, str(error) or type(error).__name__)
+        version = _prepare(config_path, algorithm, run.last_case, runs.folder_of(run), person)
+    except (DicomNodeError, OSError, RuntimeError, ValueError) as error:  # of others the schedule sees the exit code
+        runs.failed(run, str(error) or type(error).__name__)
         raise
     runs.done(run, version)
     click.echo(f"{algorithm} has the candidate {version}; a person may promote it (dicom-node models promote)")
 
 
-def _prepare(config_path: Path, algorithm: str, out: Path, person: str) -> str:
+def _prepare(config_path: Path, algorithm: str, last_case: int, out: Path, person: str) -> str:
     from dicom_node.cli.node_data import open_cases, open_registry
     from dicom_node.judging import teach, workbench
     from dicom_node.plugins import Catalogue
@@ -244,7 +243,8 @@ def _prepare(config_path: Path, algorithm: str, out: Path, person: str) -> str:
     current = registry.in_use(algorithm)
     models = catalogue.models(algorithm, registry.folder_of(algorithm, current))
     with workbench(models, device="cpu") as bench:
-        used = teach(catalogue, algorithm, open_cases(config_path).of(algorithm), out, bench)
+        used = teach(catalogue, algorithm, open_cases(config_path).of(algorithm, last_case), out, bench)
     added = registry.add(algorithm, out, person, origin=f"prepared from {used} cases of this node")
-    registry.keep_comparison(algorithm, added.version, current, compared(config_path, algorithm, added.version, None))
+    comparison = compared(config_path, algorithm, added.version, current, None)
+    registry.keep_comparison(algorithm, added.version, current, comparison)
     return added.version
