@@ -59,7 +59,7 @@ class CandidateRuns:
         return tuple(CandidateRun(**dict(row)) for row in rows)
 
     def begin(self, algorithm: str, last_case: int, cases: int) -> CandidateRun:
-        """A new run, or the one that was interrupted, with the cases that it had. The lock is held until this process ends.
+        """A new run, or the one that was interrupted, with its cases. The lock is held until this process ends.
 
         Raises:
             UsageError: another process prepares a candidate of this algorithm.
