@@ -1,0 +1,1 @@
+"""Ovarian ultrasound classification (US 12394048 B2)."""

@@ -1,0 +1,133 @@
+"""The networks on one picture: where the lesion is, what the experts take it for, and where they look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX, about, back_to_picture, seen_in, whole
+from algorithms.ovarian_classification.classes import MALIGNANT, NORMAL
+from algorithms.ovarian_classification.marks import unmarked
+from dicom_node.algorithm import Model, ModelInfo, Models
+
+FOLDS = (1, 2, 3, 4, 5)
+LESION_FROM = 0.5
+LEAST_LESION_SHARE = 5e-4
+"""Of the picture: what is smaller is no lesion."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Classified:
+    """What the networks say of one picture.
+
+    ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. ``categories``: (8,) in the
+    order of CLASSES, mean of both. ``spread``: standard deviation of the probability of cancer over all networks of
+    the folds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where none was found.
+    ``activation``: (rows, columns) 0..1, ResNet-50's class activation map for cancer; 0 outside what it saw.
+    """
+
+    p_resnet50: float
+    p_darknet19: float
+    categories: NDArray[np.float32]
+    spread: float
+    lesion: NDArray[np.bool_]
+    activation: NDArray[np.float32]
+
+    @property
+    def p_lesion(self) -> float:
+        """Probability that the ovary is not a normal one."""
+        return float(1.0 - self.categories[NORMAL])
+
+
+class Experts:
+    """The networks, opened. ``folds``: which of the five to ask (1..5); all of them in the node."""
+
+    def __init__(self, models: Models, folds: Sequence[int] = FOLDS) -> None:
+        self._segmenters = [models.open(f"segment_{number}") for number in folds]
+        self._resnets = [models.open(f"resnet50_{number}") for number in folds]
+        self._darknets = [models.open(f"darknet19_{number}") for number in folds]
+
+    @property
+    def infos(self) -> tuple[ModelInfo, ...]:
+        """The models, as results name them."""
+        return tuple(model.info for model in (*self._segmenters, *self._resnets, *self._darknets))
+
+    def classify(self, rgb: NDArray[np.uint8]) -> Classified:
+        """Judges one picture.
+
+        Args:
+            rgb: (rows, columns, 3), the ultrasound part of the screen.
+        """
+        rows, columns = rgb.shape[:2]
+        grey = unmarked(rgb).grey
+        lesion = self._lesion(grey)
+        square = about(lesion)
+        outline = cv2.GaussianBlur(lesion.astype(np.float32), (0, 0), 1.0)
+        crop = np.stack([seen_in(grey, square, CROP_PX) / 127.5 - 1.0, seen_in(outline, square, CROP_PX)])
+        crops = np.ascontiguousarray(np.stack([crop, crop[..., ::-1]]))
+        resnets = [_answer(model, crops) for model in self._resnets]
+        darknets = [_answer(model, crops) for model in self._darknets]
+        cancer = np.array([[answer.categories[MALIGNANT] for answer in kind] for kind in (resnets, darknets)])
+        activation = np.mean([answer.activation for answer in resnets], axis=0)
+        return Classified(
+            p_resnet50=float(cancer[0].mean()),
+            p_darknet19=float(cancer[1].mean()),
+            categories=np.mean([answer.categories for answer in (*resnets, *darknets)], axis=0).astype(np.float32),
+            spread=float(cancer.std(axis=1).mean()),
+            lesion=lesion,
+            activation=np.clip(back_to_picture(activation, square, rows, columns), 0.0, 1.0),
+        )
+
+    def _lesion(self, grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """(rows, columns) the piece that the segmenters are surest of; the picture and its mirror image are asked."""
+        rows, columns = grey.shape
+        square = whole(rows, columns)
+        seen = seen_in(grey, square, CANVAS_PX) / 127.5 - 1.0
+        both = np.ascontiguousarray(np.stack([seen, seen[:, ::-1]])[:, None])
+        answers = np.mean([_sigmoid(model.run({"field": both})["lesion"]) for model in self._segmenters], axis=0)
+        share = (answers[0, 0] + answers[1, 0, :, ::-1]) / 2
+        return _surest(back_to_picture(share, square, rows, columns))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Answer:
+    """``categories``: (8,). ``activation``: (CROP_PX, CROP_PX), 0..1."""
+
+    categories: NDArray[np.float64]
+    activation: NDArray[np.float32]
+
+
+def _answer(model: Model, crops: NDArray[np.float32]) -> _Answer:
+    """Of a crop and its mirror image, averaged."""
+    given = model.run({"crop": crops})
+    maps = given["maps"][:, MALIGNANT]
+    fine = cv2.resize((maps[0] + maps[1, :, ::-1]) / 2, (CROP_PX, CROP_PX), interpolation=cv2.INTER_CUBIC)
+    low, high = float(fine.min()), float(fine.max())
+    return _Answer(_softmax(given["logits"]).mean(axis=0), (fine - low) / max(high - low, 1e-6))
+
+
+def _surest(share: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The connected piece with the most probability in it; holes are filled."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((share >= LESION_FROM).astype(np.uint8))
+    sums = np.bincount(labels.ravel(), share.ravel(), minlength=count)
+    sums[0] = 0.0
+    sums[stats[:, cv2.CC_STAT_AREA] < LEAST_LESION_SHARE * share.size] = 0.0
+    best = int(np.argmax(sums))
+    mask = np.zeros(share.shape, np.uint8)
+    if sums[best] > 0.0:
+        outlines, _ = cv2.findContours((labels == best).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(mask, outlines, -1, 1, cv2.FILLED)
+    return mask.astype(bool)
+
+
+def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return 1.0 / (1.0 + np.exp(-values))
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
