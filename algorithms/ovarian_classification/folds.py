@@ -8,6 +8,7 @@ is. Blocks then go to the fold in which their classes are rarest.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ def blocks_of(pictures: Sequence[Labelled]) -> NDArray[np.int64]:
     numbers = np.array([picture.number for picture in pictures])
     likeness = _likeness(pictures)
     edges = [0, *(np.flatnonzero(np.diff(numbers) > 1) + 1).tolist(), len(pictures)]
-    starts = [start for first, last in zip(edges, edges[1:], strict=False) for start in _starts(first, last, likeness)]
+    starts = [start for first, last in pairwise(edges) for start in _starts(first, last, likeness)]
     return np.searchsorted(starts, np.arange(len(pictures)), side="right") - 1
 
 

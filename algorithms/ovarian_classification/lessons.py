@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX, Square, about, warped, whole
+from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX, Square, about, seen_in, warped, whole
 from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.marks import unmarked
 from algorithms.ovarian_classification.training_data import Labelled
@@ -23,6 +23,9 @@ from algorithms.ovarian_classification.traits import TRAITS, traits_of
 
 Grey = NDArray[np.float32]
 
+CLOSEUP_PX = 192
+CLOSEUP_ROOM = 1.7
+"""Side of a close-up against that of a crop: turned by 25 degrees and zoomed, a crop stays within."""
 TRAIT_LIMIT = 3.0
 RARITY = 0.5
 """Power of a class's rarity in how often its pictures are shown: 0 as often as they come, 1 all classes equally."""
@@ -75,18 +78,22 @@ def trait_scale(lessons: Sequence[Lesson]) -> TraitScale:
     return TraitScale(np.nanmean(known, axis=0), deviation)
 
 
-def crop_of(grey: NDArray, mask: NDArray, matrix: NDArray[np.float64]) -> Grey:
-    """(2, CROP_PX, CROP_PX): what an expert sees of a picture under an affine matrix."""
-    picture = warped(grey, matrix, CROP_PX) / 127.5 - 1.0
-    return np.stack([picture, warped(mask, matrix, CROP_PX)])
+def closeup_of(lesson: Lesson) -> Lesson:
+    """The lesson cut down to CLOSEUP_PX about its lesion, with room for turns and shifts: made once, varied often."""
+    square = about(lesson.mask)
+    wider = Square(square.x, square.y, square.side * CLOSEUP_ROOM)
+    grey = np.rint(seen_in(lesson.grey, wider, CLOSEUP_PX)).astype(np.uint8)
+    return Lesson(grey, seen_in(lesson.mask, wider, CLOSEUP_PX) >= 0.5, lesson.category, lesson.traits)
 
 
-def crop_sample(lesson: Lesson, scale: TraitScale, rng: np.random.Generator) -> CropSample:
+def crop_sample(closeup: Lesson, scale: TraitScale, rng: np.random.Generator) -> CropSample:
     """One sight of the lesion: place, size, turn, flip, exposure, marks and mask varied."""
-    matrix = varied(about(lesson.mask), CROP_PX, rng, turn_deg=25.0, zoom=1.25, shift=0.08)
-    crop = crop_of(_marked(lesson.grey, rng), _erring(lesson.mask, rng), matrix)
-    crop[0] = exposed(crop[0], rng)
-    return CropSample(crop, lesson.category, scale.scaled(lesson.traits))
+    middle = (CLOSEUP_PX - 1) / 2
+    square = Square(middle, middle, CLOSEUP_PX / CLOSEUP_ROOM)
+    matrix = varied(square, CROP_PX, rng, turn_deg=25.0, zoom=1.25, shift=0.08)
+    picture = warped(_marked(closeup.grey, rng), matrix, CROP_PX) / 127.5 - 1.0
+    crop = np.stack([exposed(picture, rng), warped(_erring(closeup.mask, rng), matrix, CROP_PX)])
+    return CropSample(crop, closeup.category, scale.scaled(closeup.traits))
 
 
 def field_sample(lesson: Lesson, rng: np.random.Generator) -> tuple[Grey, Grey]:

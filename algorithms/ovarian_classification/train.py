@@ -17,6 +17,7 @@ from torch.nn import functional
 from algorithms.ovarian_classification.lessons import (
     Lesson,
     TraitScale,
+    closeup_of,
     crop_sample,
     epoch_of,
     field_sample,
@@ -26,7 +27,7 @@ from algorithms.ovarian_classification.network import darknet19, resnet50, segme
 from algorithms.training.loop import Schedule, fit
 from algorithms.training.run import RunFolder
 
-SEGMENT_SCHEDULE = Schedule(epochs=30, batch_size=16, learning_rate=2e-3, weight_decay=5e-4, warm_up_epochs=1)
+SEGMENT_SCHEDULE = Schedule(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=5e-4, warm_up_epochs=1)
 EXPERT_SCHEDULE = Schedule(epochs=60, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
 TRAIT_WEIGHT = 0.5
 SMOOTHING = 0.05
@@ -58,8 +59,10 @@ def expert_batches(
 ) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor, Tensor]]]:
     """Crops (n, 2, CROP_PX, CROP_PX), categories (n,), traits (n, 13)."""
 
+    closeups = [closeup_of(lesson) for lesson in fold.lessons]
+
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(fold.lessons, EXPERT_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(closeups, EXPERT_SCHEDULE.batch_size, rng):
             samples = [crop_sample(lesson, scale, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.crop for sample in samples])),

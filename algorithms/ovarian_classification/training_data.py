@@ -1,8 +1,8 @@
 """Reads labelled pictures in the layout of MMOTU's OTU_2d, as ``../shared/data/ovarian`` has it.
 
-    DIR/labels.csv      image,class[,group[,has_mask]]
-    DIR/images/NAME     JPEG or PNG, named by number
-    DIR/masks/NAME.png  lesion or ovary: any value above zero (optional)
+DIR/labels.csv      image,class[,group[,has_mask]]
+DIR/images/NAME     JPEG or PNG, named by number
+DIR/masks/NAME.png  lesion or ovary: any value above zero (optional)
 """
 
 from __future__ import annotations
