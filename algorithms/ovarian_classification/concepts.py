@@ -50,6 +50,14 @@ DIAGNOSTIC = Code("RID12", "RADLEX", "Diagnostic quality")
 NON_DIAGNOSTIC = Code("RID14", "RADLEX", "Non-diagnostic quality")
 UNDETERMINED = "undetermined"
 """The quality label of a picture that cannot be read."""
+QUALITY_WORDS = {
+    "adnexa": "adnexa",
+    "lesion": "lesion",
+    "ascites": "ascites",
+    "blood_flow": "blood flow",
+    "three_d": "3-D",
+    UNDETERMINED: "undetermined",
+}
 QUALITIES = {
     "adnexa": local("P_ADNEXA", "P(shows an adnexum)"),
     "lesion": local("P_SHOWS_LESION", "P(shows a lesion), quality network"),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Bitmap
 from PIL import ImageDraw
 
-from algorithms.ovarian_classification.concepts import DECISIONS
+from algorithms.ovarian_classification.concepts import DECISIONS, QUALITY_WORDS
 from algorithms.ovarian_classification.examination import Examination, Found, Image, thresholds
 from algorithms.ovarian_classification.page_of_dropped import draw_dropped, per_page
 from algorithms.ovarian_classification.paper import (
@@ -36,9 +36,10 @@ from algorithms.ovarian_classification.paper import (
 
 PANEL_PX = 500
 BAR_PX = 20
-BLEND = 0.55
+BLEND = 0.65
 """Share of the map's colour where it is highest; where it is 0 the grey picture shows alone."""
-LESION_INK, OVARY_INK = (255, 160, 40), (80, 200, 255)
+GREY = 90  # under the colours of the bar
+LESION_INK, OVARY_INK = (60, 220, 255), (120, 235, 120)
 RESEARCH = "Research use: no diagnosis."
 MAP_CLASS = (
     'Activation map of ResNet-50 for the class "cancer" (global average pooling): what its answer rests on, no outline '
@@ -129,8 +130,8 @@ def blended(rgb: Drawn, found: Found) -> Drawn:
 
 
 def _coloured(values: NDArray[np.uint8]) -> Drawn:
-    """Dark blue (0) to red (255)."""
-    return cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
+    """From black through red to pale yellow: the higher the brighter, as fluid is black."""
+    return cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
 
 
 @dataclass(frozen=True)
@@ -170,12 +171,12 @@ def _bar() -> Drawn:
     """Blended over mid grey, as the map is over the picture."""
     heat = np.repeat(np.linspace(255, 0, PANEL_PX).astype(np.uint8)[:, None], BAR_PX, axis=1)
     share = (BLEND * heat.astype(np.float32) / 255)[..., None]
-    return np.rint((1 - share) * 90 + share * _coloured(heat)).astype(np.uint8)
+    return np.rint((1 - share) * GREY + share * _coloured(heat)).astype(np.uint8)
 
 
 def _words(image: Image, found: Found, examination: Examination) -> Sequence[tuple[int, tuple[int, int, int], str]]:
     """(size, colour, text) below the panels."""
-    quality = ", ".join(f"{label.replace('_', ' ')} {value:.2f}" for label, value in (image.quality or {}).items())
+    quality = ", ".join(f"{QUALITY_WORDS[label]} {value:.2f}" for label, value in (image.quality or {}).items())
     answer = (
         f"This image: P(cancer) {found.p_resnet50:.2f} by ResNet-50, {found.p_darknet19:.2f} by Darknet-19 (spread "
         f"over their folds {found.spread:.2f}); P(lesion) {found.p_lesion:.2f}"

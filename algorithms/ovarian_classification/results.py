@@ -12,7 +12,7 @@ from algorithms.ovarian_classification.concepts import LESION, OVARY
 from algorithms.ovarian_classification.examination import Examination, Found, Image
 from algorithms.ovarian_classification.groups import groups_of, tracking_id
 from algorithms.ovarian_classification.options import Options
-from algorithms.ovarian_classification.overlay import Pages
+from algorithms.ovarian_classification.overlay import LESION_INK, OVARY_INK, Pages
 from algorithms.ovarian_classification.summary import images_table, notes_of, summary_of
 from dicom_node.codes import ANATOMICAL_STRUCTURE, MORPHOLOGICALLY_ABNORMAL
 from dicom_node.result import AnalysisResult, Picture, Segment
@@ -23,7 +23,6 @@ STATEMENTS = (
     "Ascites, 3-D and undetermined pictures were taught on simulated pictures only.",
 )
 TITLE = "Ovarian classification with activation maps"
-LESION_COLOUR, OVARY_COLOUR = (255, 160, 40), (80, 200, 255)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +93,6 @@ def _segments(image: Image, number: int) -> list[Segment]:
             frames=(image.ref,),
             tracking_id=tracking_id(number),
             description=f"P(lesion) {found.p_lesion:.2f}",
-            colour_rgb=LESION_COLOUR if found.is_lesion else OVARY_COLOUR,
+            colour_rgb=LESION_INK if found.is_lesion else OVARY_INK,
         )
     ]
