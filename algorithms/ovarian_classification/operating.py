@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -43,6 +43,8 @@ class Operating:
             twenty, above it at most one other image of twenty (the grey zone of Coste & Pouchot 2003). Where the scores
             part so well that both hold at one threshold, the band is empty.
         rests_on: the set of images, in words.
+        youden_resnet50, youden_darknet19: the same threshold for the theta of one network alone: ``evaluate`` compares
+            the networks by it, nothing is decided by it.
     """
 
     weight_resnet50: float
@@ -53,10 +55,12 @@ class Operating:
     abstain_low: float
     abstain_high: float
     rests_on: str
+    youden_resnet50: float | None = None
+    youden_darknet19: float | None = None
 
     def __post_init__(self) -> None:
         numbers = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rests_on"}
-        wrong = [name for name, value in numbers.items() if not math.isfinite(value)]
+        wrong = [name for name, value in numbers.items() if value is not None and not math.isfinite(value)]
         if wrong:
             raise ValueError(f"no finite number: {', '.join(wrong)}")
         if not 0.0 <= self.weight_resnet50 <= 1.0:
@@ -85,10 +89,11 @@ class Operating:
         Raises:
             ModelError: a number is missing, or is none that can be worked with.
         """
-        missing = [field.name for field in fields(cls) if field.name not in told]
+        missing = [field.name for field in fields(cls) if field.name not in told and field.default is MISSING]
         if missing:
             raise ModelError(f"operating point of the model card: {', '.join(missing)} missing; train again")
-        numbers = {field.name: told[field.name] for field in fields(cls) if field.name != "rests_on"}
+        names = [field.name for field in fields(cls) if field.name in told]
+        numbers = {name: told[name] for name in names if name != "rests_on"}
         wrong = [f"{name} is {value!r}" for name, value in numbers.items() if not isinstance(value, (int, float))]
         if wrong:
             raise ModelError(f"operating point of the model card: no number: {', '.join(wrong)}")
@@ -99,7 +104,7 @@ class Operating:
 
     def to_card(self) -> dict[str, float | str]:
         """What ``from_card`` reads: plain numbers and text, for ``model.toml``."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def fit_operating(p_resnet50: ArrayLike, p_darknet19: ArrayLike, malignant: ArrayLike, rests_on: str) -> Operating:
@@ -127,7 +132,8 @@ def fit_operating(p_resnet50: ArrayLike, p_darknet19: ArrayLike, malignant: Arra
     found = cuts(scores, truth)
     sensitive, youden = _highest_sensitive(found), _youden(found)
     low, high = _band(sensitive, _lowest_specific(found), youden)
-    return Operating(share, slope, intercept, sensitive, youden, low, high, rests_on)
+    alone = [_youden(cuts([theta([value]) for value in values], truth)) for values in (first, second)]
+    return Operating(share, slope, intercept, sensitive, youden, low, high, rests_on, *alone)
 
 
 def _score(score: float) -> float:

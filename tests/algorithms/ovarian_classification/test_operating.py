@@ -37,6 +37,7 @@ def test_thresholds_by_counting():
     # sensitivity + specificity is 1.5 at 1.025 already (20/20 + 10/20), and nowhere more
     assert found.threshold_youden == pytest.approx(1.025)
     assert found.rests_on == RESTS_ON
+    assert found.youden_resnet50 == found.youden_darknet19 == pytest.approx(1.025)
 
 
 def test_decisions_at_the_ends_of_the_band():
@@ -144,6 +145,8 @@ def test_a_card_that_cannot_be_worked_with_is_refused(change, told):
 
 def test_a_card_without_a_number_says_which():
     card = Operating(0.5, 1.0, 0.0, 0.2, 0.4, 0.2, 0.8, RESTS_ON).to_card()
+    assert None not in card.values()  # which TOML cannot say
+    assert Operating.from_card(card).youden_resnet50 is None
     del card["abstain_high"]
     with pytest.raises(ModelError, match="abstain_high missing"):
         Operating.from_card(card)
