@@ -23,6 +23,7 @@ from algorithms.ovarian_classification.traits import TRAITS, traits_of
 
 Grey = NDArray[np.float32]
 
+FIELD_PX = 160
 CLOSEUP_PX = 192
 CLOSEUP_ROOM = 1.7
 """Side of a close-up against that of a crop: turned by 25 degrees and zoomed, a crop stays within."""
@@ -96,9 +97,16 @@ def crop_sample(closeup: Lesson, scale: TraitScale, rng: np.random.Generator) ->
     return CropSample(crop, closeup.category, scale.scaled(closeup.traits))
 
 
+def field_of(lesson: Lesson) -> Lesson:
+    """The whole picture at FIELD_PX: made once, varied often."""
+    square = whole(*lesson.grey.shape)
+    grey = np.rint(seen_in(lesson.grey, square, FIELD_PX)).astype(np.uint8)
+    return Lesson(grey, seen_in(lesson.mask, square, FIELD_PX) >= 0.5, lesson.category, lesson.traits)
+
+
 def field_sample(lesson: Lesson, rng: np.random.Generator) -> tuple[Grey, Grey]:
-    """The whole picture (CANVAS_PX, CANVAS_PX), -1..1, and the lesion's share of its pixels."""
-    matrix = varied(whole(*lesson.grey.shape), CANVAS_PX, rng, turn_deg=20.0, zoom=1.35, shift=0.1)
+    """The whole picture (CANVAS_PX, CANVAS_PX), -1..1, and the lesion's share of its pixels; of a ``field_of``."""
+    matrix = varied(whole(FIELD_PX, FIELD_PX), CANVAS_PX, rng, turn_deg=15.0, zoom=1.3, shift=0.08)
     picture = warped(_marked(lesson.grey, rng), matrix, CANVAS_PX) / 127.5 - 1.0
     return exposed(picture, rng), warped(lesson.mask, matrix, CANVAS_PX)
 
@@ -128,7 +136,7 @@ def exposed(picture: Grey, rng: np.random.Generator) -> Grey:
     if rng.random() < 0.3:
         light = cv2.GaussianBlur(light.astype(np.float32), (0, 0), rng.uniform(0.4, 1.2))
     if rng.random() < 0.5:
-        light = light * (1.0 + rng.normal(0.0, rng.uniform(0.0, 0.15), light.shape))
+        light = light * (1.0 + rng.uniform(0.0, 0.15) * rng.standard_normal(light.shape, np.float32))
     return (np.clip(light, 0.0, 1.0) * 2.0 - 1.0).astype(np.float32)
 
 

@@ -20,6 +20,7 @@ from algorithms.ovarian_classification.lessons import (
     closeup_of,
     crop_sample,
     epoch_of,
+    field_of,
     field_sample,
     trait_scale,
 )
@@ -27,8 +28,8 @@ from algorithms.ovarian_classification.network import darknet19, resnet50, segme
 from algorithms.training.loop import Schedule, fit
 from algorithms.training.run import RunFolder
 
-SEGMENT_SCHEDULE = Schedule(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=5e-4, warm_up_epochs=1)
-EXPERT_SCHEDULE = Schedule(epochs=60, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
+SEGMENT_SCHEDULE = Schedule(epochs=28, batch_size=16, learning_rate=3e-3, weight_decay=5e-4, warm_up_epochs=1)
+EXPERT_SCHEDULE = Schedule(epochs=26, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
 TRAIT_WEIGHT = 0.5
 SMOOTHING = 0.05
 EXPERTS: dict[str, Callable[[], nn.Module]] = {"resnet50": resnet50, "darknet19": darknet19}
@@ -44,10 +45,10 @@ class Fold:
 
 def segment_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor]]]:
     """Whole pictures and the lesion's share of their pixels, each (n, 1, CANVAS_PX, CANVAS_PX)."""
-    drawn = [lesson for lesson in fold.lessons if lesson.mask.any()]
+    drawn = [field_of(lesson) for lesson in fold.lessons if lesson.mask.any()]
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        for lessons in epoch_of(drawn, SEGMENT_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(drawn, SEGMENT_SCHEDULE.batch_size, rng, rarity=0.0):
             seen, shares = zip(*(field_sample(lesson, rng) for lesson in lessons), strict=True)
             yield torch.from_numpy(np.stack(seen))[:, None], torch.from_numpy(np.stack(shares))[:, None]
 
