@@ -12,8 +12,8 @@ from algorithms.ovarian_classification.pelvis_texture import Field, Tissue
 from algorithms.ovarian_classification.scan import BEAMS, SAMPLES, Conversion
 from algorithms.ovarian_classification.screen_furniture import Ink, flow_colour
 
-LEAST_FLOW_PX = 60
-"""Coloured pixels that make a picture one with blood flow."""
+LEAST_FLOW = 0.0006
+"""Share of coloured pixels that makes a picture one with blood flow."""
 
 _COLOURS = np.array([flow_colour(speed) for speed in np.linspace(-1, 1, 255)], np.uint8)
 

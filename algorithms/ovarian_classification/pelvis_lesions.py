@@ -37,7 +37,7 @@ def simple_cyst(tissue: Tissue, rng: np.random.Generator) -> Field:
 def chocolate_cyst(tissue: Tissue, rng: np.random.Generator) -> Field:
     """Endometrioma: even low-level echoes (ground glass) in a thick wall, sometimes a level or a second chamber."""
     inside, centre, radius_mm = _outline(tissue, rng, (0.12, 0.3), 0.06)
-    glass_db = rng.uniform(-24, -11)
+    glass_db = rng.uniform(-20, -9)
     contents = glass_db + 0.7 * tissue.noise(5, 3)
     if rng.random() < 0.2:
         level = tissue.y_mm - np.float32(centre[1] + rng.uniform(-0.3, 0.5) * radius_mm)

@@ -26,17 +26,45 @@ def surroundings(tissue: Tissue, rng: np.random.Generator) -> None:
     """Fat, ligaments and bowel round the adnexa: streaky, uneven, here and there a vessel or a bowel's shadow."""
     size = tissue.probe.depth_mm
     tissue.echo_db[:] = rng.uniform(-5, 3)
-    tissue.echo_db += rng.uniform(1.5, 4) * tissue.noise(0.3 * size, 0.16 * size)
-    tissue.echo_db += rng.uniform(2, 4.5) * tissue.noise(0.11 * size, 0.03 * size)
+    tissue.echo_db += rng.uniform(2.5, 5.5) * tissue.noise(0.3 * size, 0.16 * size)
+    tissue.echo_db += rng.uniform(2.5, 5.5) * tissue.noise(0.11 * size, 0.03 * size)
     tissue.echo_db += rng.uniform(1, 3) * tissue.noise(0.035 * size, 0.016 * size)
     tissue.loss[:] = rng.uniform(-0.2, 0.6)
     bright = np.maximum(tissue.noise(0.14 * size, 0.022 * size) - rng.uniform(0.9, 1.5), 0)
-    tissue.echo_db += rng.uniform(4, 9) * np.minimum(bright, 1.5)
+    tissue.echo_db += rng.uniform(6, 12) * np.minimum(bright, 1.5)
+    for _ in range(int(rng.integers(1, 6))):
+        _fold(tissue, rng)
     for _ in range(int(rng.integers(0, 4))):
         bowel(tissue, rng)
     for _ in range(int(rng.integers(0, 4))):
         vessel(tissue, rng)
+    _poor_contact(tissue, rng)
     face(tissue, rng)
+
+
+def _fold(tissue: Tissue, rng: np.random.Generator) -> None:
+    """A fold of fat, muscle or ligament: brighter or darker than what is round it, often with a bright edge."""
+    size = tissue.probe.depth_mm
+    radius_mm = rng.uniform(0.06, 0.22) * size
+    inside = tissue.ellipse(
+        _anywhere(tissue, rng, (0.15, 1.0)), (radius_mm * rng.uniform(1.2, 3), radius_mm), rng.uniform(-0.9, 0.9), 0.15
+    )
+    texture = rng.uniform(-9, 6) + rng.uniform(1, 3) * tissue.noise(0.08 * size, 0.025 * size)
+    tissue.paint(inside, texture, rng.uniform(-0.6, 1.2), rng.uniform(0.5, 3))
+    tissue.wall(inside, rng.uniform(0.5, 1.2), rng.uniform(0, 9), 0.1)
+
+
+def _poor_contact(tissue: Tissue, rng: np.random.Generator) -> None:
+    """Beams that lose sound at the face: the flanks, or a stripe behind gas; what lies behind is dark."""
+    across = np.linspace(-1, 1, tissue.x_mm.shape[1], dtype=np.float32)
+    lost_db = np.zeros_like(across)
+    if rng.random() < 0.55:
+        side, reach = rng.choice([-1, 1]), rng.uniform(0.35, 0.9)
+        lost_db += np.float32(rng.uniform(8, 30)) * np.clip((side * across - np.float32(reach)) / 0.2, 0, 1)
+    if rng.random() < 0.4:
+        width = np.float32(rng.uniform(0.03, 0.15))
+        lost_db += np.float32(rng.uniform(4, 14)) * np.exp(-(((across - np.float32(rng.uniform(-1, 1))) / width) ** 2))
+    tissue.shade_db += lost_db * np.clip(tissue.depth_mm / np.float32(0.2 * tissue.probe.depth_mm), 0, 1)
 
 
 def _anywhere(tissue: Tissue, rng: np.random.Generator, depths: tuple[float, float]) -> tuple[float, float]:
@@ -113,8 +141,9 @@ def uterus(tissue: Tissue, rng: np.random.Generator, centre: tuple[float, float]
         depth_mm = rng.uniform(0.3, 0.5) * tissue.probe.depth_mm + 0.3 * radii_mm[1]
         centre = (rng.uniform(-8, 8), depth_mm)
     whole = tissue.ellipse(centre, radii_mm, turn, 0.04)
-    tissue.solid(whole, rng.uniform(-7, -1), rng.uniform(1.2, 2.4), 6.0, rng.uniform(0, 0.6))
-    tissue.echo_db += np.where(whole > 0, 2.0 * tissue.noise(14, 2.2), 0)
+    tissue.paint(whole + np.float32(3.0), rng.uniform(1, 5) + 2.0 * tissue.noise(9, 3), 0.0, 3.0)
+    tissue.solid(whole, rng.uniform(-10, -4), rng.uniform(1.0, 2.0), 6.0, rng.uniform(0, 0.6))
+    tissue.echo_db += np.where(whole > 0, 1.4 * tissue.noise(14, 2.2), 0)
     tissue.wall(whole, 1.0, rng.uniform(3, 9), 0.15)
     thick_mm = rng.uniform(1.5, 6.5)
     lining = tissue.ellipse(centre, (0.72 * radii_mm[0], thick_mm), turn, 0.05)
@@ -171,7 +200,9 @@ def free_fluid(tissue: Tissue, rng: np.random.Generator, keep_mm: Field | None =
     reach = 1 - np.abs(tissue.x_mm - rng.uniform(-0.2, 0.2) * size) / np.float32(rng.uniform(0.45, 1.0) * size)
     pool = np.float32(thick_mm) * np.clip(reach, -1, 1) - np.abs(middle)
     if keep_mm is not None:
-        pool = np.minimum(np.maximum(pool, np.float32(rng.uniform(3, 9)) - np.abs(keep_mm + 3)), -keep_mm)
+        here = np.clip(tissue.noise(0.35 * size, 0.3 * size) + np.float32(rng.uniform(-0.4, 0.8)), -1, 1)
+        around = np.float32(rng.uniform(0.05, 0.14) * size) * here + np.minimum(keep_mm, 0)
+        pool = np.minimum(np.maximum(pool, around), -keep_mm)
     clear_db = rng.choice([FLUID_DB, rng.uniform(-34, -24)])
     tissue.paint(pool, np.float32(clear_db) + 2 * tissue.noise(4, 3), FLUID_LOSS, 0.5)
     tissue.wall(pool, 0.6, rng.uniform(1, 6), 0.1)

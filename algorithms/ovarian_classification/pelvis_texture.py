@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from algorithms.ovarian_classification.scan import BEAMS, SAMPLES, Probe
 
-FLUID_DB, FLUID_LOSS = -42.0, -2.0
+FLUID_DB, FLUID_LOSS = -40.0, -2.6
 """Echo of clear fluid, and its loss in dB/cm beyond what depth gain makes up for: below 0, brighter behind."""
 
 Field = NDArray[np.float32]
@@ -24,7 +24,13 @@ Field = NDArray[np.float32]
 
 
 class Tissue:
-    """What lies where before a probe: painted in layers, the later over the earlier."""
+    """What lies where before a probe: painted in layers, the later over the earlier.
+
+    Attributes:
+        echo_db: how strongly tissue scatters, against medium tissue.
+        loss: of sound, dB/cm beyond what depth gain makes up for.
+        shade_db: of sound that does not come this far for want of contact.
+    """
 
     def __init__(self, probe: Probe, rng: np.random.Generator, beams: int = BEAMS) -> None:
         self.probe = probe
@@ -32,6 +38,7 @@ class Tissue:
         self.x_mm, self.y_mm, self.depth_mm = probe.grid_mm(beams)
         self.echo_db: Field = np.zeros_like(self.x_mm)
         self.loss: Field = np.zeros_like(self.x_mm)
+        self.shade_db: Field = np.zeros_like(self.x_mm)
 
     def noise(self, x_scale_mm: float, y_scale_mm: float) -> Field:
         """A smooth random field in the body, mean 0 and deviation about 1, of a grain in mm."""
@@ -74,8 +81,9 @@ class Tissue:
         self.echo_db += seen * np.maximum(np.float32(echo_db) - self.echo_db, 0)
 
     def fluid(self, inside_mm: Field, wall_db: float = 6.0, wall_mm: float = 0.7) -> None:
-        """Clear fluid with its wall."""
-        self.paint(inside_mm, FLUID_DB, FLUID_LOSS, 0.6)
+        """Clear fluid, more or less free of haze, with its wall."""
+        haze_db = self.rng.uniform(0, 10)
+        self.paint(inside_mm, FLUID_DB + haze_db, FLUID_LOSS, 0.6)
         self.wall(inside_mm, wall_mm, wall_db, 0.35)
 
     def solid(self, inside_mm: Field, echo_db: float, grain_db: float, grain_mm: float, loss: float = 0.0) -> None:
@@ -118,10 +126,10 @@ def any_scanner(rng: np.random.Generator) -> Scanner:
         pulse=rng.uniform(0.7, 1.35),
         beam=rng.uniform(0.7, 1.7),
         looks=int(rng.integers(1, 4)),
-        gain=rng.uniform(0.33, 0.58),
-        range_db=rng.uniform(48, 72),
-        noise_db=rng.uniform(-46, -24),
-        clutter=rng.uniform(0.004, 0.03),
+        gain=rng.uniform(0.30, 0.54),
+        range_db=rng.uniform(40, 60),
+        noise_db=rng.uniform(-40, -18),
+        clutter=rng.uniform(0.008, 0.06),
         tgc_db=(*rng.normal(0, 2.2, 4), rng.normal(-4, 4)),
         smoothing=rng.choice([0.0, rng.uniform(0.3, 0.8)]),
         gamma=rng.uniform(0.9, 1.25),
@@ -149,12 +157,12 @@ def received_db(tissue: Tissue, scanner: Scanner) -> Field:
     """(samples, beams) strength of the echoes after loss and depth gain, dB against medium tissue."""
     rng = tissue.rng
     step_cm = tissue.probe.depth_mm / (SAMPLES - 1) / 10
-    loss_db = np.clip(np.cumsum(tissue.loss, axis=0) * np.float32(step_cm), -11, 60)
+    loss_db = np.clip(np.cumsum(tissue.loss, axis=0) * np.float32(step_cm), -13, 60)
     loss_db = cv2.GaussianBlur(loss_db, (0, 0), sigmaX=1.2, sigmaY=0.8)
     knots = np.linspace(0, 1, len(scanner.tgc_db))
     gain_db = np.interp(np.linspace(0, 1, SAMPLES), knots, scanner.tgc_db).astype(np.float32)
     contact_db = 2.0 * cv2.resize(rng.standard_normal((1, 9)).astype(np.float32), (tissue.x_mm.shape[1], 1))
-    return tissue.echo_db - loss_db + gain_db[:, None] + contact_db
+    return tissue.echo_db - tissue.shade_db - loss_db + gain_db[:, None] + contact_db
 
 
 def picture_lines(tissue: Tissue, scanner: Scanner) -> Field:

@@ -30,7 +30,7 @@ LABELS = ("adnexa", "lesion", "ascites", "blood_flow", "three_d", "undetermined"
 
 KINDS: Mapping[str, float] = MappingProxyType(
     {
-        "normal_ovary": 0.10,
+        "normal_ovary": 0.09,
         "simple_cyst": 0.05,
         "chocolate_cyst": 0.06,
         "mucinous_cyst": 0.05,
@@ -45,7 +45,7 @@ KINDS: Mapping[str, float] = MappingProxyType(
         "three_d": 0.08,
         "undetermined": 0.08,
         "liver": 0.03,
-        "kidney": 0.015,
+        "kidney": 0.01,
         "thyroid": 0.02,
         "heart": 0.02,
         "contrast": 0.01,
@@ -173,8 +173,8 @@ def picture_of(
         shot = _shot(kind, rng, options, BEAMS)
         picture = _shown(shot, 0)
         expected = shot.scene.inside_mm is not None and not shot.fault
-        flowless = picture.labels["blood_flow"] and not _coloured(picture.rgb, colour_flow.LEAST_FLOW_PX)
-        if not flowless and (not expected or picture.lesion.mean() >= _LEAST_OUTLINE):
+        still = kind == "doppler" and not picture.labels["blood_flow"]
+        if not still and (not expected or picture.lesion.mean() >= _LEAST_OUTLINE):
             return picture
 
 
@@ -195,11 +195,6 @@ def cine_of(
     swing = round(step_beams * (frames - 1))
     shot = _shot(kind, rng, options, BEAMS + 2 * (swing // 2 + 1))
     return tuple(_shown(shot, round(frame * step_beams) - swing // 2) for frame in range(frames))
-
-
-def _coloured(rgb: NDArray[np.uint8], least: int) -> bool:
-    spread = rgb.max(axis=2).astype(int) - rgb.min(axis=2)
-    return int((spread > 60).sum()) >= least
 
 
 def _shot(kind: str, rng: np.random.Generator, options: PictureOptions, beams: int) -> _Shot:
@@ -281,8 +276,8 @@ def _layout(probe: Probe, options: PictureOptions, rng: np.random.Generator) -> 
     whole = options.whole_screen if options.whole_screen is not None else rng.random() < 0.3
     longest = options.longest_px or (int(rng.choice([560, 640, 640])) if whole else 448)
     wide = 1.0
-    if probe.name == "endocavity" and rng.random() < 0.55:
-        wide = rng.uniform(0.5, 0.72)
+    if probe.name == "endocavity" and rng.random() < 0.65:
+        wide = rng.uniform(0.42, 0.7)
     if whole:
         rows = round(0.75 * longest)
         left, right = round(rng.uniform(0.06, 0.16) * longest), round(rng.uniform(0.1, 0.2) * longest)
@@ -318,7 +313,7 @@ def _shown(shot: _Shot, swing: int) -> SimulatedPicture:
     if shot.speed is not None and not shot.fault:
         speed, box = shot.speed
         colour_flow.outline(box, fan, rgb, (style.mark, screen_furniture.WHITE)[int(rng.integers(2))])
-        if int(colour_flow.paint_flow(rgb, part(speed), fan).sum()) >= colour_flow.LEAST_FLOW_PX:
+        if colour_flow.paint_flow(rgb, part(speed), fan).mean() >= colour_flow.LEAST_FLOW:
             labels.add("blood_flow")
         screen_furniture.flow_settings(rgb, placed, style, rng)
     if shot.fault:

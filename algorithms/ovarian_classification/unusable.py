@@ -31,7 +31,7 @@ def spoiled(fault: str, grey: NDArray[np.float32], rng: np.random.Generator) -> 
     if fault == "blurred":
         return cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.04, 0.1) * size)
     if fault == "saturated":
-        return np.where(grey > 0, np.clip(grey * rng.uniform(1.5, 2.5) + rng.uniform(110, 190), 0, 255), 0)
+        return np.where(grey > 0, np.clip(grey * rng.uniform(1.5, 2.5) + rng.uniform(170, 240), 0, 255), 0)
     if fault == "dim":
         return np.clip(grey * rng.uniform(0.3, 0.6) - rng.uniform(20, 60), 0, 255)
     if fault == "noise":
