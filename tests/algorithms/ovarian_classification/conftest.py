@@ -138,7 +138,7 @@ def run(*answers: Answer, attributes: Mapping[str, str] | None = None, **options
     return algorithm(*answers, **options).run(stills(len(answers), **(attributes or {})))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ovary() -> SimpleNamespace:
     """The functions above, by their names."""
     made = (Answer, ByNumber, picture, region, volume, stills, algorithm, run)
