@@ -103,7 +103,7 @@ def test_algorithms_lists_what_is_installed(call, monkeypatch):
     assert "ulm_decoupling" in shown.out
     assert max(map(len, shown.out.splitlines())) <= 80
     names = [entry["name"] for entry in json.loads(call("algorithms", "--json").out)]
-    ours = ["lv_quantification", "mmode_ef", "ulm_decoupling", "virtual_elastography"]
+    ours = ["lv_quantification", "mmode_ef", "ovarian_classification", "ulm_decoupling", "virtual_elastography"]
     assert names == ["fake_arithmetic", "fake_grading", "fake_misbehaving", *ours]
 
 
