@@ -27,7 +27,9 @@ class Classified:
     ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. ``categories``: (8,) in the
     order of CLASSES, mean of both. ``spread``: standard deviation of the probability of cancer over all networks of
     the folds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where none was found.
-    ``activation``: (rows, columns) 0..1, ResNet-50's class activation map for cancer; 0 outside what it saw.
+    ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class activation map for cancer: how much each place
+    bears on the answer, for cancer or against it (in most pictures what counts is what speaks against it); 0 outside
+    what it saw.
     """
 
     p_resnet50: float
@@ -72,7 +74,7 @@ class Experts:
         resnets = [_answer(model, crops) for model in self._resnets]
         darknets = [_answer(model, crops) for model in self._darknets]
         cancer = np.array([[answer.categories[MALIGNANT] for answer in kind] for kind in (resnets, darknets)])
-        activation = np.mean([answer.activation for answer in resnets], axis=0)
+        activation = _strength(np.mean([answer.evidence for answer in resnets], axis=0))
         return Classified(
             p_resnet50=float(cancer[0].mean()),
             p_darknet19=float(cancer[1].mean()),
@@ -95,19 +97,23 @@ class Experts:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Answer:
-    """``categories``: (8,). ``activation``: (CROP_PX, CROP_PX), 0..1."""
+    """``categories``: (8,). ``evidence``: (h, w), the activation map for cancer, above 0 for it, below against it."""
 
     categories: NDArray[np.float64]
-    activation: NDArray[np.float32]
+    evidence: NDArray[np.float32]
 
 
 def _answer(model: Model, crops: NDArray[np.float32]) -> _Answer:
     """Of a crop and its mirror image, averaged."""
     given = model.run({"crop": crops})
     maps = given["maps"][:, MALIGNANT]
-    fine = cv2.resize((maps[0] + maps[1, :, ::-1]) / 2, (CROP_PX, CROP_PX), interpolation=cv2.INTER_CUBIC)
-    low, high = float(fine.min()), float(fine.max())
-    return _Answer(_softmax(given["logits"]).mean(axis=0), (fine - low) / max(high - low, 1e-6))
+    return _Answer(_softmax(given["logits"]).mean(axis=0), (maps[0] + maps[1, :, ::-1]) / 2)
+
+
+def _strength(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(CROP_PX, CROP_PX) 0..1, the strongest place 1."""
+    strength = np.abs(cv2.resize(evidence, (CROP_PX, CROP_PX), interpolation=cv2.INTER_CUBIC))
+    return np.asarray(strength / max(float(strength.max()), 1e-6), np.float32)
 
 
 def _surest(share: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -31,6 +31,7 @@ from algorithms.training.run import RunFolder
 SEGMENT_SCHEDULE = Schedule(epochs=28, batch_size=16, learning_rate=3e-3, weight_decay=5e-4, warm_up_epochs=1)
 EXPERT_SCHEDULE = Schedule(epochs=26, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
 TRAIT_WEIGHT = 0.5
+FAST = torch.channels_last
 SMOOTHING = 0.05
 EXPERTS: dict[str, Callable[[], nn.Module]] = {"resnet50": resnet50, "darknet19": darknet19}
 
@@ -66,7 +67,7 @@ def expert_batches(
         for lessons in epoch_of(closeups, EXPERT_SCHEDULE.batch_size, rng):
             samples = [crop_sample(lesson, scale, rng) for lesson in lessons]
             yield (
-                torch.from_numpy(np.stack([sample.crop for sample in samples])),
+                torch.from_numpy(np.stack([sample.crop for sample in samples])).to(memory_format=FAST),
                 torch.tensor([sample.category for sample in samples]),
                 torch.from_numpy(np.stack([sample.traits for sample in samples])),
             )
@@ -105,4 +106,5 @@ def train_expert(kind: str, fold: Fold, run: RunFolder, device: torch.device, se
     """``resnet50`` or ``darknet19`` of one fold."""
     torch.manual_seed(seed + fold.number)
     batches = expert_batches(fold, trait_scale(fold.lessons))
-    return fit(f"{kind}_{fold.number + 1}", EXPERTS[kind](), batches, expert_loss, EXPERT_SCHEDULE, run, device, seed)
+    network = EXPERTS[kind]().to(memory_format=FAST)
+    return fit(f"{kind}_{fold.number + 1}", network, batches, expert_loss, EXPERT_SCHEDULE, run, device, seed)
