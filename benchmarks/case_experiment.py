@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 
 from algorithms.virtual_elastography.colours import classes_of
-from algorithms.virtual_elastography.concepts import meanings
 from algorithms.virtual_elastography.phantom import PairOptions, Screen, random_screen
 from algorithms.virtual_elastography.region import outline
 from algorithms.virtual_elastography.scoring import SCHEMES, scored
@@ -132,9 +131,8 @@ def review(job_id: int, one: Study, config: tuple[object, ...]) -> str:
     if one.region is None or "region" not in keys:
         command("review", "reject", job_id, *config, *by, "--reason", "no nodule, or none that could be scored")
         return "rejected"
-    codes = meanings(SCHEME)
-    score = f"score={one.score}" if "score" in keys else f"score_meaning={codes[one.score - SCHEME.values[0]].value}"
-    command("review", "correct", job_id, *config, *by, "--set", f"region={one.region}", "--set", score)
+    changes = ("--set", f"region={one.region}", "--set", f"score={one.score}")
+    command("review", "correct", job_id, *config, *by, *changes)
     return "corrected"
 
 

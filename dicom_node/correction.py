@@ -14,7 +14,7 @@ from typing import Any
 
 from dicom_node.errors import UsageError
 from dicom_node.formula import Formula, FormulaError, agree, in_order
-from dicom_node.given import ImageSizes, Kind, choices_of, kind_of, set_to, unit_text, value_text, within
+from dicom_node.given import ImageSizes, Kind, choices_of, kind_of, set_to, unit_text, value_text, why_not, within
 from dicom_node.region import Region
 from dicom_node.result import (
     AnalysisResult,
@@ -151,7 +151,7 @@ def _given(parts: Mapping[str, Part], changes: Sequence[Change], problems: list[
         elif change.key in able:
             given[change.key] = change.given
         elif change.key in parts:
-            problems.append(f"{change.key} cannot be set: it has no choices and is no text")
+            problems.append(f"{change.key} cannot be set: {why_not(parts[change.key], able)}")
         else:
             near = difflib.get_close_matches(change.key, able, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"its keys are {', '.join(able) or 'none'}"
@@ -168,11 +168,12 @@ def _follow(
     causes: dict[str, tuple[str, ...]] = {key: (key,) for key in given}
     problems = []
     for key, formula in formulas.items():
-        because = tuple(dict.fromkeys(cause for name in formula.keys for cause in causes.get(name, ())))
+        asked = (*formula.keys, *_awaited(new[key]))
+        because = tuple(dict.fromkeys(cause for name in asked for cause in causes.get(name, ())))
         if key in given or not because:
             continue
         try:
-            followed = _following(new[key], formula.value(new))
+            followed = _following(_known(new[key], new), formula.value(new))
         except ValueError as error:
             problems.append(f"{key} ({names[key]}), which follows from {', '.join(because)}: {error}")
             continue
@@ -181,6 +182,18 @@ def _follow(
     if problems:
         raise CorrectionError(problems)
     return {key: because for key, because in causes.items() if key not in given}
+
+
+def _awaited(part: Part) -> tuple[str, ...]:
+    """The key of the region that has to be drawn before it is known, if there is one."""
+    return (part.awaits,) if isinstance(part, Measurement) and part.awaits else ()
+
+
+def _known(part: Part, parts: Mapping[str, Part]) -> Part:
+    """The part, no longer waiting where a person has drawn what it waited for."""
+    if isinstance(part, Measurement) and part.awaits and parts[part.awaits].corrected:
+        return replace(part, awaits="")
+    return part
 
 
 def _following(part: Part, value: float | str) -> Part:

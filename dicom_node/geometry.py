@@ -75,7 +75,8 @@ def share(segment: Covering, region: Region, inner: float = 0.0, outer: float = 
     """Part (0..1) of the polygon's pixels that the segment covers on the polygon's frame.
 
     ``inner`` and ``outer`` take a ring instead: the pixels that lie in the polygon enlarged by ``outer`` and not in the
-    one enlarged by ``inner``; 0 to 0.7 is its core, 1 to 1.3 what lies around it.
+    one enlarged by ``inner``; 0 to 0.7 is its core, 1 to 1.3 what lies around it. Of a ring without pixels nothing
+    is covered.
 
     Raises:
         ValueError: the region is no polygon or has no pixel centre in it, or the segment has no mask on its frame.
@@ -88,6 +89,8 @@ def share(segment: Covering, region: Region, inner: float = 0.0, outer: float = 
     mask = np.asarray(segment.masks.read(index, index + 1))[0].astype(bool)
     inside = pixels_between(region.points, (inner, outer), mask.shape[0], mask.shape[1])
     count = int(np.count_nonzero(inside))
+    if count == 0 and inner:
+        return 0.0  # a region may reach to the edges of its picture
     if count == 0:
         raise ValueError(f"{_name(region)} has no pixel inside")
     return int(np.count_nonzero(mask & inside)) / count

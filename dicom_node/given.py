@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from dicom_node.codes import Code
+from dicom_node.formula import parse
 from dicom_node.geometry import area, crosses_itself
 from dicom_node.region import LEAST_POINTS, Points, Region, Shape
-from dicom_node.result import Evaluation, Measurement, Part, choice_text
+from dicom_node.result import Evaluation, Measurement, Part, Segment, choice_text
 
 Kind = Literal["number", "choice", "text", "line", "polygon", "point", "points"]
 ImageSizes = Mapping[str, tuple[int, int]]
 """(rows, columns) of images by SOP Instance UID."""
 LONGEST_TEXT = 1024
 """Characters of a text (VR UT has no limit; viewers do)."""
+NOT_KNOWN = "not known"
+"""Stands for the value of what awaits a region."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -29,7 +32,7 @@ def set_to(part: Part, text: str, sizes: ImageSizes | None) -> Part:
         value = _choice(part, text) if part.choices else _short_text(text)
         return replace(part, value=value, formula=None, corrected=True)
     assert isinstance(part, Measurement)  # segments have no kind, so nobody sets them
-    return replace(part, value=_number(part, text), formula=None, corrected=True)
+    return replace(part, value=_number(part, text), formula=None, corrected=True, awaits="")
 
 
 def _number(part: Measurement, text: str) -> float:
@@ -123,7 +126,9 @@ _KINDS: Mapping[Shape, Kind] = {
 
 
 def kind_of(part: Part) -> Kind | None:
-    """What a person gives for it; ``None``: it cannot be set (a segment; a code without choices)."""
+    """What a person gives for it; ``None``: it cannot be set (a segment, what only follows, a code without choices)."""
+    if isinstance(part, Measurement | Evaluation) and not part.settable:
+        return None
     if isinstance(part, Region):
         return _KINDS[part.shape]
     if isinstance(part, Measurement):
@@ -131,6 +136,16 @@ def kind_of(part: Part) -> Kind | None:
     if isinstance(part, Evaluation) and part.choices:
         return "choice"
     return "text" if isinstance(part, Evaluation) and isinstance(part.value, str) else None
+
+
+def why_not(part: Part, able: Collection[str]) -> str:
+    """Why a part without a kind cannot be set; ``able``: the keys that can, of which it names those that decide it."""
+    if isinstance(part, Segment):
+        return "a segment shows what the algorithm saw"
+    if isinstance(part, Region) or part.settable:
+        return "it has no choices and is no text"
+    deciding = [key for key in (parse(part.formula).keys if part.formula else ()) if key in able]
+    return f"it follows from {', '.join(deciding)}: set that" if deciding else "it is not for a person to set"
 
 
 def choices_of(part: Evaluation) -> tuple[tuple[str, str], ...]:
@@ -146,6 +161,8 @@ def value_text(part: Part) -> str:
     """A value as Change takes it, of a code its meaning. What a person set is given back to the last digit."""
     if isinstance(part, Region):
         return _points_text(part.points)
+    if isinstance(part, Measurement) and part.awaits:
+        return NOT_KNOWN
     if isinstance(part, Measurement):
         return _plain(part.value) if part.corrected else f"{part.value:.10g}"
     return _meaning(part.value) if isinstance(part, Evaluation) else ""

@@ -85,6 +85,14 @@ class Measurement:
     """Where the summary has it; ``None``: under the key, if that is there."""
     corrected: bool = False
     """Whether a person has set it."""
+    settable: bool = True
+    """Whether a person may: False for what has a key only because something follows from it."""
+    awaits: str = ""
+    """Key of a region that a person has to draw before this number is known; until then it is reported nowhere.
+
+    Its ``value`` is what the formula gives meanwhile, and the summary has ``None`` in its place. A person may also set
+    the number itself.
+    """
 
     @property
     def in_formula(self) -> float:
@@ -94,6 +102,8 @@ class Measurement:
     def __post_init__(self) -> None:
         if self.limits is not None and not self.limits[0] < self.limits[1]:
             raise ValueError(f"{self.name.meaning}: limits are (least, most); got {self.limits}")
+        if self.awaits and (not self.key or self.formula is None):
+            raise ValueError(f"{self.name.meaning}: what awaits a region has a key and a formula")
         _check_follows(self.name, self.key, self.formula)
         _finite(self.value, self.name.meaning)
 
@@ -111,7 +121,7 @@ class Evaluation:
 
     What a person may correct has a ``key``: to one of ``choices``, or to any text where there are none and the value
     is a text. ``formula`` gives the place of the value among the choices (from 0), or its code value or text.
-    ``summary_path`` and ``corrected``: as in Measurement.
+    ``summary_path``, ``corrected`` and ``settable``: as in Measurement.
     """
 
     name: Code
@@ -121,6 +131,7 @@ class Evaluation:
     choices: tuple[Code | str, ...] = ()
     summary_path: SummaryPath | None = None
     corrected: bool = False
+    settable: bool = True
 
     def __post_init__(self) -> None:
         if self.choices and self.value not in self.choices:
@@ -187,6 +198,11 @@ class MeasurementGroup:
         if not self.evidence:
             raise ValueError(f"group {self.tracking_id!r} names no evidence: give the frames it was seen on")
 
+    @property
+    def reported(self) -> tuple[Measurement, ...]:
+        """The measurements that are known: all but those that await a person's region."""
+        return tuple(measurement for measurement in self.measurements if not measurement.awaits)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -232,6 +248,7 @@ class AnalysisResult:
             raise ValueError(f"roles must be unique in a result; got {roles}")
         parts = self.parts
         _check_formulas(parts)
+        _check_awaited(parts)
         for key, part in parts.items():
             _check_summary(self.summary, key, part)
 
@@ -275,6 +292,13 @@ def _check_formulas(parts: Mapping[str, Part]) -> None:
             )
 
 
+def _check_awaited(parts: Mapping[str, Part]) -> None:
+    for key, part in parts.items():
+        awaited = part.awaits if isinstance(part, Measurement) else ""
+        if awaited and not isinstance(parts.get(awaited), Region):
+            raise ValueError(f"{key!r} awaits {awaited!r}, which is the key of no region in the result")
+
+
 def _check_summary(summary: Mapping[str, Json], key: str, part: Part) -> None:
     if isinstance(part, Segment):
         return
@@ -291,6 +315,7 @@ def ways_to_say(part: Measurement | Evaluation | Region) -> tuple[Json, ...]:
     if isinstance(part, Region):
         return ways_of_points(part.points)
     if isinstance(part, Measurement):
-        return (float(part.value),)
+        whole = part.decimals == 0 and float(part.value).is_integer()
+        return (None,) if part.awaits else (int(part.value) if whole else float(part.value),)
     said = (part.value.meaning, part.value.value) if isinstance(part.value, Code) else (part.value, part.value)
     return (*said, part.choices.index(part.value)) if part.choices else said

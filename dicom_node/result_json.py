@@ -134,7 +134,7 @@ def _group(group: MeasurementGroup) -> dict[str, Any]:
                 "unit": measurement.unit.ucum,
                 "derivation": measurement.derivation.meaning if measurement.derivation else None,
             }
-            for measurement in group.measurements
+            for measurement in group.reported
         ],
         "evaluations": [
             {

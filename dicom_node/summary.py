@@ -85,8 +85,15 @@ def renewed(stored: Json, before: Sequence[Json], after: Sequence[Json]) -> Json
     """
     for old, new in zip(before, after, strict=True):
         if _says(stored, old):
-            return round(new) if isinstance(stored, int) and isinstance(new, float) else new
+            return _of_the_kind_of(stored, new)
     raise ValueError(f"the summary has {stored!r} where {before[0]!r} is reported")
+
+
+def _of_the_kind_of(stored: Json, new: Json) -> Json:
+    """The new value, whole or not as the stored one is."""
+    if isinstance(stored, int) and isinstance(new, float):
+        return round(new)
+    return float(new) if isinstance(stored, float) and isinstance(new, int) else new
 
 
 def _says(stored: Json, value: Json) -> bool:

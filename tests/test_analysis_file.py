@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from dicom_node import analysis_file
 from dicom_node.analysis_file import ARRAYS_NAME, JSON_NAME, read_analysis, write_analysis
 from dicom_node.codes import Code, Unit
-from dicom_node.correction import Change, corrected
+from dicom_node.correction import Change, CorrectionError, corrected
 from dicom_node.errors import StorageError, UsageError
 from dicom_node.result import (
     AnalysisResult,
@@ -68,8 +68,9 @@ MEASUREMENTS = st.builds(
     inferred_from=st.none() | REGIONS | st.lists(REGIONS, max_size=2).map(tuple),
     limits=st.none() | st.just((-1.5, 2.0)),
     decimals=st.none() | st.integers(0, 3),
+    settable=st.booleans(),
 )
-EVALUATIONS = st.builds(Evaluation, CODES, CODES | TEXT) | st.builds(
+EVALUATIONS = st.builds(Evaluation, CODES, CODES | TEXT, settable=st.booleans()) | st.builds(
     lambda name, choices: Evaluation(name, choices[-1], choices=tuple(choices)),
     CODES,
     st.lists(CODES | TEXT, min_size=1, max_size=3),
@@ -196,6 +197,27 @@ def test_what_was_read_can_be_corrected(result, tmp_path):
     (tmp_path / "corrected").mkdir()
     write_analysis(done, tmp_path / "corrected")
     assert read_analysis(tmp_path / "corrected").parts["line"].corrected
+
+
+def test_what_awaits_a_region_and_what_only_follows_do_so_after_reading(result, tmp_path):
+    (group,) = result.groups
+    waiting = replace(group.measurements[0], awaits="line", settable=False)
+    result = replace(result, groups=(replace(group, measurements=(waiting,)),), summary={"length_mm": None})
+    write_analysis(result, tmp_path)
+    again = read_analysis(tmp_path)
+    assert (again.parts["length_mm"].awaits, again.parts["length_mm"].settable) == ("line", False)
+    with pytest.raises(CorrectionError, match="length_mm cannot be set: it follows from line: set that"):
+        corrected(again, [Change("length_mm", "3")])
+    assert corrected(again, [Change("line", "0,0 0,30")]).result.summary == {"length_mm": 15.0}
+
+
+def test_an_analysis_of_before_these_fields_awaits_nothing_and_can_be_set(result, tmp_path):
+    write_analysis(result, tmp_path)
+    whole, old = read_analysis(tmp_path), json.loads((tmp_path / JSON_NAME).read_text())
+    for one in old["result"]["groups"][0]["measurements"]:
+        del one["awaits"], one["settable"]
+    (tmp_path / JSON_NAME).write_text(json.dumps(old))
+    assert_same(whole, read_analysis(tmp_path))
 
 
 def test_pixels_are_read_by_runs_of_frames(result, tmp_path, monkeypatch):

@@ -269,7 +269,7 @@ def test_what_is_no_choice_and_what_has_none(lesion):
     assert sorted(told.value.problems) == [
         "coded cannot be set: it has no choices and is no text",
         "grade (lesion: Grade): '2' is none of its choices: BN (Benign), MG (Malignant)",
-        "hard cannot be set: it has no choices and is no text",
+        "hard cannot be set: a segment shows what the algorithm saw",
         "score (lesion: Score): 2.5 is given; a whole number is needed",
     ]
     assert {one.key for one in correctable(lesion)} == {"lesion", "area_mm2", "hard_part", "score", "grade"}
@@ -308,3 +308,67 @@ def test_what_a_correction_tells_makes_the_same_correction_again(mmode):
     once = corrected(mmode, given)
     told = [Change(one.key, one.after) for one in once.applied if one.because == "set"]
     assert corrected(mmode, told).result == once.result
+
+
+def with_parts(result, **changes):
+    """The lesion's result with fields of its measurements and evaluations replaced, by key."""
+    group = result.groups[0]
+    measurements, evaluations = (
+        tuple(replace(one, **changes.get(one.key, {})) for one in parts)
+        for parts in (group.measurements, group.evaluations)
+    )
+    return replace(group, measurements=measurements, evaluations=evaluations)
+
+
+def test_what_only_follows_cannot_be_set_and_names_what_can(lesion):
+    fixed = {"settable": False}
+    result = replace(lesion, groups=(with_parts(lesion, hard_part=fixed, score=fixed, grade=fixed),))
+    assert {one.key for one in correctable(result)} == {"lesion", "area_mm2"}
+    with pytest.raises(CorrectionError) as told:
+        corrected(result, [Change("hard_part", "0.9"), Change("score", "4"), Change("grade", "MG")])
+    assert told.value.problems == (
+        "hard_part cannot be set: it follows from lesion: set that",
+        "score cannot be set: it is not for a person to set",  # it follows from hard_part alone, which cannot either
+        "grade cannot be set: it is not for a person to set",
+    )
+    wider = corrected(result, [Change("lesion", "2.5,3.5 8.5,3.5 8.5,13.5 2.5,13.5")]).result
+    assert (wider.parts["hard_part"].value, wider.summary["score"]) == (pytest.approx(5 / 6), 4)
+
+
+@pytest.fixture
+def awaiting(lesion) -> AnalysisResult:
+    """The lesion as if it had not been found: its score is not known before a person draws it."""
+    grade = {"formula": "score >= 3 if corrected(lesion) or corrected(score) else 0"}
+    group = with_parts(lesion, score={"awaits": "lesion"}, grade=grade)
+    return replace(lesion, groups=(group,), summary={**lesion.summary, "score": None})
+
+
+def test_what_awaits_a_region_is_reported_once_a_person_has_drawn_it(awaiting):
+    assert [one.key for one in awaiting.groups[0].reported] == ["area_mm2", "hard_part"]
+    assert {one.key: one.value for one in correctable(awaiting)}["score"] == "not known"
+    done = corrected(awaiting, [Change("lesion", "2.5,3.5 8.5,3.5 8.5,13.5 2.5,13.5")])
+    assert [one.key for one in done.result.groups[0].reported] == ["area_mm2", "hard_part", "score"]
+    assert (done.result.summary["score"], done.result.summary["grade"]) == (4, "Malignant")
+    assert isinstance(done.result.summary["score"], int)
+    assert changed(done)["score"] == ("not known", "4", "follows from lesion")
+
+
+def test_a_drawn_region_is_enough_where_nothing_that_the_number_follows_from_changes(awaiting):
+    again = " ".join(f"{x},{y}" for x, y in SQUARE.points)
+    done = corrected(awaiting, [Change("lesion", again)])
+    assert done.result.parts["hard_part"].value == 0.4
+    assert done.result.summary["score"] == 2
+    assert changed(done)["score"] == ("not known", "2", "follows from lesion")
+
+
+def test_what_awaits_a_region_may_be_set_itself(awaiting):
+    done = corrected(awaiting, [Change("score", "3")])
+    assert (done.result.summary["score"], done.result.summary["grade"]) == (3, "Malignant")
+    assert changed(done)["score"] == ("not known", "3", "set")
+    assert "score" in {one.key for one in done.result.groups[0].reported}
+
+
+def test_what_awaits_a_region_stays_unknown_after_any_other_correction(awaiting):
+    done = corrected(awaiting, [Change("hard_part", "0.7")])
+    assert done.result.parts["score"].awaits == "lesion"
+    assert done.result.summary["score"] is None

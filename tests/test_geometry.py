@@ -79,6 +79,8 @@ def test_share_needs_pixels_and_a_mask():
     sliver = region(Shape.POLYGON, (3.1, 3.1), (3.4, 3.1), (3.2, 3.4))
     with pytest.raises(ValueError, match="no pixel inside"):
         share(segment(mask), sliver)
+    whole = region(Shape.POLYGON, (-0.5, -0.5), (19.5, -0.5), (19.5, 19.5), (-0.5, 19.5))
+    assert share(segment(mask), whole, 1, 1.3) == 0.0  # nothing of the picture lies around it
     elsewhere = region(Shape.POLYGON, (3, 3), (9, 3), (9, 9), frame=FrameRef("1.2", "9.9"))
     with pytest.raises(ValueError, match="segment 'hard' has no mask on the frame of region 'drawn'"):
         share(segment(mask), elsewhere)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dicom_node.codes import LEFT_VENTRICLE, MILLIMETRE, NO_UNITS, local
+from dicom_node.correction import Change, corrected
 from dicom_node.result import AnalysisResult, Evaluation, Measurement, MeasurementGroup, Region, Shape
 from dicom_node.series import FrameRef
 
@@ -132,3 +133,23 @@ def test_a_region_in_the_summary_is_its_points_or_its_box():
         result(number("d", 1.0, inferred_from=polygon), summary={"outline": said})
     with pytest.raises(ValueError, match="key 'outline': the summary has"):
         result(number("d", 1.0, inferred_from=polygon), summary={"outline": [1, 2, 9, 9]})
+
+
+def test_what_awaits_a_region_names_one_and_the_summary_does_not_know_it():
+    waiting = number("d", 50.0, "length(line)", inferred_from=LINE, awaits="line")
+    assert result(waiting, summary={"d": None}).groups[0].reported == ()
+    with pytest.raises(ValueError, match=r"key 'd': the summary has 50\.0 where None"):
+        result(waiting, summary={"d": 50.0})
+    with pytest.raises(ValueError, match="'d' awaits 'outline', which is the key of no region"):
+        result(replace(waiting, awaits="outline"))
+    with pytest.raises(ValueError, match="'d' awaits 'e', which is the key of no region"):
+        result(replace(waiting, awaits="e"), number("e", 1.0))
+    with pytest.raises(ValueError, match="has a key and a formula"):
+        number("d", 50.0, awaits="line")
+
+
+@pytest.mark.parametrize(("stored", "given", "after"), [(3.0, "4", 4.0), (3, "4", 4)])
+def test_a_whole_number_stays_of_the_kind_that_the_summary_has(stored, given, after):
+    made = result(replace(SCORE, decimals=0), summary={"score": stored})
+    found = corrected(made, [Change("score", given)]).result.summary["score"]
+    assert (found, type(found)) == (after, type(after))

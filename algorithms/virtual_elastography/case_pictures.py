@@ -25,6 +25,8 @@ from dicom_node.result import AnalysisResult, Evaluation, Region
 from dicom_node.series import Series
 
 REGION_KEY, MEANING_KEY = "region", "score_meaning"
+WHOLE_PICTURE = "whole_picture"
+"""What a summary says of where a region comes from, where there is none."""
 Load = Callable[[Sequence[Path]], Series]
 
 
@@ -76,6 +78,8 @@ def case_picture(case: Case, load: Load) -> CasePicture | None:
 
 
 def _told(confirmed: AnalysisResult) -> tuple[Region, int, ChosenScheme] | None:
+    if confirmed.summary.get("region_from") == WHOLE_PICTURE:
+        return None
     region, meaning = confirmed.parts.get(REGION_KEY), confirmed.parts.get(MEANING_KEY)
     scheme = SCHEMES.get(str(confirmed.summary.get("scheme")))
     if not isinstance(region, Region) or not isinstance(meaning, Evaluation) or scheme is None:

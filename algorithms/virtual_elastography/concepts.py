@@ -11,7 +11,7 @@ TISSUE = Code("85756007", "SCT", "Tissue")
 YES = Code("373066001", "SCT", "Yes")
 NO = Code("373067005", "SCT", "No")
 
-WHOLE_PICTURE = local("WHOLE_PICTURE", "Whole picture: no region was found")
+SCORED_REGION = local("SCORED_REGION", "Region of a synthetic elastogram")
 CANNOT_SAY = local("CANNOT_SAY", "Cannot say: picture unlike the training images")
 
 SHARES = {

@@ -1,8 +1,9 @@
 """Measurement groups of the report: one for each picture, with its region (TID 1410), and how its numbers follow.
 
-What a person may correct has a key: the region, the score. The shares follow from the region and the classes
-(segments), the score from the shares, its meaning from the score; each says so in a formula, so that a corrected
-region gives a new score without the networks. Keys of the leading picture are bare, those of others end in _2, _3 ...
+A person may correct the region and the score. The shares follow from the region and the classes (segments), the score
+from the shares, its meaning from the score; each says so in a formula, so that a corrected region gives a new score
+without the networks, and none of them can be set past what it follows from. Keys of the leading picture are bare, those
+of others end in _2, _3 ...
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ from algorithms.virtual_elastography.concepts import (
     REGION_FROM,
     SCORE_MEANING,
     SCORE_SCHEME,
+    SCORED_REGION,
     SHARES,
-    WHOLE_PICTURE,
     YES,
     meanings,
     score_name,
 )
 from algorithms.virtual_elastography.judged import Elastogram, Judged
 from algorithms.virtual_elastography.scheme_choice import ChosenScheme
-from algorithms.virtual_elastography.scoring import AROUND, CORE
+from algorithms.virtual_elastography.scoring import AROUND, CORE, score_of
 from dicom_node.codes import NO_UNITS, SCORE
 from dicom_node.result import Evaluation, Measurement, MeasurementGroup, Region, Shape
 
+LEAST_SHARE = 1e-9
+"""Under any share that a pixel makes: what lies around a region has no share of hard where the elastogram ends."""
 SOURCES = ("found", "option", "whole_picture", "reviewer")
 """Where a region may come from."""
 
@@ -75,13 +78,14 @@ def group_of(judged: Judged, place: Place, scheme: ChosenScheme) -> MeasurementG
         formula=f"'reviewer' if corrected({place.key('region')}) else '{made.region_from}'",
         choices=SOURCES,
         summary_path=(*place.path, "region_from"),
+        settable=False,
     )
     return MeasurementGroup(
         tracking_id=place.tracking_id,
-        finding=WHOLE_PICTURE if made.region_from == "whole_picture" else LESION,
+        finding=SCORED_REGION if made.region_from == "whole_picture" else LESION,
         site=scheme.site,
         evidence=(judged.picture.ref,),
-        measurements=(*score, *_shares(made, place), *_familiarity(judged)),
+        measurements=(score, *_shares(made, place), *_familiarity(judged)),
         evaluations=(meaning, Evaluation(SCORE_SCHEME, scheme.scheme.title), source, Evaluation(FAMILIAR, YES)),
         region=Region(
             Shape.POLYGON,
@@ -93,36 +97,32 @@ def group_of(judged: Judged, place: Place, scheme: ChosenScheme) -> MeasurementG
     )
 
 
-def _score(made: Elastogram, place: Place, scheme: ChosenScheme) -> tuple[tuple[Measurement, ...], Evaluation]:
-    """The score and its meaning. Without a region there is none, until a person draws one."""
+def _score(made: Elastogram, place: Place, scheme: ChosenScheme) -> tuple[Measurement, Evaluation]:
+    """The score and its meaning. Without a region there is none, until a person draws one or says the score."""
     keys = {name: place.key(name) for name in ("hard", "hard_core", "hard_around")}
-    if made.shares.around is None:
-        keys["hard_around"] = "0"
-    rule = scheme.scheme.formula(keys)
-    codes, path = meanings(scheme.scheme), (*place.path, "score_meaning")
-    if made.score is None:
-        drawn = f"({rule}) if corrected({place.key('region')}) else 0"
-        return (), Evaluation(
-            SCORE_MEANING, NO_SCORE, place.key("score_meaning"), drawn, (NO_SCORE, *codes), summary_path=path
-        )
-    number, (least, *_, most) = made.score.value, scheme.scheme.values
+    codes, (least, *_, most) = meanings(scheme.scheme), scheme.scheme.values
+    key, region, unknown = place.key("score"), place.key("region"), made.score is None
+    number = score_of(made.shares, scheme.scheme).value
     score = Measurement(
         score_name(scheme.scheme),
         number,
         SCORE,
-        key=place.key("score"),
-        formula=rule,
+        key=key,
+        formula=scheme.scheme.formula(keys),
         limits=(least, most),
         decimals=0,
         summary_path=(*place.path, "score"),
+        awaits=region if unknown else "",
     )
-    return (score,), Evaluation(
+    known = f"{key} - {least - 1}"
+    return score, Evaluation(
         SCORE_MEANING,
-        codes[scheme.scheme.values.index(number)],
+        NO_SCORE if unknown else codes[number - least],
         key=place.key("score_meaning"),
-        formula=f"{place.key('score')} - {least}",
-        choices=codes,
-        summary_path=path,
+        formula=f"{known} if corrected({region}) or corrected({key}) else 0" if unknown else known,
+        choices=(NO_SCORE, *codes),
+        settable=False,
+        summary_path=(*place.path, "score_meaning"),
     )
 
 
@@ -132,21 +132,23 @@ def _shares(made: Elastogram, place: Place) -> list[Measurement]:
     inside = made.shares.inside
     values = {"soft": inside.soft, "medium": inside.medium, "hard": inside.hard, "hard_core": made.shares.hard_core}
     within = dict.fromkeys(values, "") | {"hard_core": f", 0, {CORE}"}
-    if made.shares.around is not None:
-        values["hard_around"] = made.shares.around.hard
-        within["hard_around"] = f", 1, {AROUND}"
+    values["hard_around"], within["hard_around"] = made.shares.named["hard_around"], f", 1, {AROUND}"
     numbers = []
     for name, value in values.items():
         parts = {one: f"share({key}, {region}{within[name]})" for one, key in segments.items()}
-        which = name.split("_")[0]
+        which, covered = name.split("_")[0], " + ".join(parts.values())
+        if name == "hard_around":
+            covered = f"max({covered}, {LEAST_SHARE})"
         numbers.append(
             Measurement(
                 SHARES[name],
                 value,
                 NO_UNITS,
                 key=place.key(name),
-                formula=f"{parts[which]} / ({' + '.join(parts.values())})",
+                formula=f"{parts[which]} / ({covered})",
                 limits=(0.0, 1.0),
+                settable=False,
+                awaits=region if name == "hard_around" and made.shares.around is None else "",
                 summary_path=(*place.path, *(("fractions",) if name in CLASSES else ()), name),
             )
         )

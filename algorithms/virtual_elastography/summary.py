@@ -99,8 +99,8 @@ def _of_picture(judged: Judged) -> Iterator[str]:
     if made is None:
         yield f"cannot say, so no elastogram and no score is given: {found.reason}"
     elif made.region_from == "whole_picture":
-        yield "no region found: the shares are those of the whole picture; without a region there is no score"
+        yield "no region was found: the drafted shares are the whole picture's, and a score needs a person to draw one"
     elif made.region_from == "option":
         yield "the region is the one that the options give"
     if made is not None and made.shares.around is None:
-        yield "the elastogram ends at the region: what lies around it is not judged"
+        yield "the elastogram ends at the drafted region: what lies around that was not judged"

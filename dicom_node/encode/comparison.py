@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dicom_node.codes import Code
@@ -58,12 +58,20 @@ def _of_group(before: MeasurementGroup | None, after: MeasurementGroup | None) -
         drafted = tuple(getattr(before, kind, ()))
         confirmed = tuple(getattr(after, kind, ()))
         for index in range(max(len(drafted), len(confirmed))):
-            old = drafted[index] if index < len(drafted) else None
-            new = confirmed[index] if index < len(confirmed) else None
+            old = _reported(drafted, index)
+            new = _reported(confirmed, index)
             one = new or old
+            if one is None:
+                continue
             alike = _value(old, _USUAL) == _value(new, _USUAL) and old is not None and new is not None
             digits = _FINE if alike and old.value != new.value else _USUAL
             yield Row(title, _name(one), _value(old, digits), _value(new, digits), bool(getattr(one, "key", "")))
+
+
+def _reported(parts: Sequence[Measurement | Evaluation], index: int) -> Measurement | Evaluation | None:
+    """The part of that place; ``None`` where there is none, or it awaits a region."""
+    one = parts[index] if index < len(parts) else None
+    return None if isinstance(one, Measurement) and one.awaits else one
 
 
 def _title(group: MeasurementGroup | None) -> str:
@@ -94,6 +102,6 @@ def regions_of(result: AnalysisResult) -> tuple[Region, ...]:
     """Every region that the groups and their measurements lie on, each once."""
     found: dict[Region, None] = {}
     for group in result.groups:
-        places = [group.region, *(one.inferred_from for one in group.measurements)]
+        places = [group.region, *(region for one in group.reported for region in one.regions)]
         found.update(dict.fromkeys(region for region in places if region is not None))
     return tuple(found)

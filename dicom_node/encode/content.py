@@ -57,7 +57,7 @@ def encode_group(group: MeasurementGroup, context: Context) -> Group:
     """A measurement group: TID 1410 where it has a region, TID 1501 otherwise."""
     name = f"group {group.tracking_id!r}"
     region = None if group.region is None else _region(group.region, context, name)
-    measurements = group.measurements
+    measurements = group.reported
     if region is None and not measurements:
         measurements = (MeasuredValue(FRAMES_EXAMINED, len(set(group.evidence)), FRAME),)
     outline = None

@@ -63,7 +63,7 @@ def _texts(result: AnalysisResult, context: Context) -> Iterator[str]:
 def _of_group(group: MeasurementGroup) -> Iterator[str]:
     site = f", {group.site.meaning}" if group.site else ""
     yield f"{group.tracking_id}: {group.finding.meaning}{site}"
-    for one in group.measurements:
+    for one in group.reported:
         kinds = ", ".join(code.meaning for code in (one.site, one.derivation, one.method) if code)
         yield f"- {one.name.meaning}{f' ({kinds})' if kinds else ''}: {one.value:.6g} {one.unit.meaning}"
     for answer in group.evaluations:

@@ -12,6 +12,7 @@ import pytest
 from pydicom import dcmread
 
 from dicom_node import codes
+from dicom_node.correction import Change, corrected
 from dicom_node.encode import (
     ChangedValue,
     Draft,
@@ -22,7 +23,7 @@ from dicom_node.encode import (
     pdf_pictures,
 )
 from dicom_node.encode.check import Expectation, check_objects
-from dicom_node.encode.comparison import Row, chosen_rows, rows_of
+from dicom_node.encode.comparison import Row, chosen_rows, regions_of, rows_of
 from dicom_node.encode.pdf_fonts import FontFiles
 from dicom_node.encode.source import read_sources
 from dicom_node.encode.source_frame import shown_frame
@@ -165,6 +166,25 @@ def test_values_that_differ_are_told_differently(make):
     (row,) = rows_of(result(1.00000001), result(1.00000002))
     assert row.changed
     assert (row.drafted, row.confirmed) == ("1.00000001 mm", "1.00000002 mm")
+
+
+def test_a_value_that_was_not_known_before_a_region_was_drawn_has_no_drafted_one(make):
+    frames = make.clip_frames()
+    line = Region(Shape.POLYLINE, ((20, 30), (60, 30)), frames[2], key="line")
+    length = Measurement(LENGTH, 40.0, codes.MILLIMETRE, key="length_mm", formula="length(line)", awaits="line")
+    reader = Measurement(LENGTH, 1.0, codes.MILLIMETRE, inferred_from=(line,))
+    drafted = make.full_result(frames, groups=(make.group(frames, measurements=(length, reader)),))
+    confirmed = corrected(drafted, [Change("line", "20,30 50,30")]).result
+    assert [(row.drafted, row.confirmed) for row in rows_of(drafted, drafted)] == [("1 mm", "1 mm")]
+    assert [(row.drafted, row.confirmed) for row in rows_of(drafted, confirmed)] == [("", "30 mm"), ("1 mm", "1 mm")]
+    assert rows_of(drafted, confirmed)[0].changed
+
+
+def test_every_line_that_a_number_was_read_from_is_drawn(make):
+    frames = make.clip_frames()
+    lines = tuple(Region(Shape.POLYLINE, ((20, row), (60, row)), frames[2]) for row in (20, 40))
+    both = Measurement(LENGTH, 8.0, codes.MILLIMETRE, inferred_from=lines)
+    assert regions_of(make.full_result(frames, groups=(make.group(frames, measurements=(both,)),))) == lines
 
 
 def test_a_source_frame_is_shown_as_its_window_says(mr_stack):

@@ -93,12 +93,68 @@ def test_without_a_region_there_is_no_score_until_a_person_draws_one(us):
     assert told["score_meaning"] == "No score: no region was found"
     assert told["region_from"] == "whole_picture"
     assert told["fractions"]["hard"] == pytest.approx(math.pi * 40**2 / (240 * 320), rel=0.06)
-    assert result.groups[0].finding.value == "WHOLE_PICTURE"
-    assert "SCORE" not in {one.unit.ucum for one in result.groups[0].measurements}
-    assert any("no region found" in note for note in result.notes)
-    done = corrected(result, [Change("region", "125,85 175,85 175,135 125,135")]).result
-    assert done.summary["score_meaning"] == "Thyroid 4: stiff in the whole nodule"
-    assert done.summary["region_from"] == "reviewer"
+    assert told["hard_around"] is None
+    assert "{score}" not in {one.unit.ucum for one in result.groups[0].reported}
+    assert any("no region was found" in note for note in result.notes)
+    done = corrected(result, [Change("region", "125,85 175,85 175,135 125,135")])
+    told = done.result.summary
+    assert (told["score"], told["score_meaning"]) == (4, "Thyroid 4: stiff in the whole nodule")
+    assert isinstance(told["score"], int)
+    assert told["region_from"] == "reviewer"
+    # the ring out to 65 x 65, of which the disc of radius 40 leaves the corners
+    assert told["hard_around"] == pytest.approx(1.0, abs=0.15)
+    assert {one.unit.ucum for one in done.result.groups[0].reported} == {"{score}", "1"}
+    assert {one.key: one.before for one in done.applied if one.before == "not known"}.keys() == {"score", "hard_around"}
+
+
+def test_a_region_drawn_where_none_was_found_reaches_the_highest_score(us):
+    """Tsukuba 5 asks for what lies around the region, which the draft did not look at."""
+    result = us.algorithm(finds=False).run(us.series_of(us.picture(us.disc()), BodyPartExamined="BREAST"))
+    within = "140,100 160,100 160,120 140,120"
+    assert corrected(result, [Change("region", within)]).result.summary["score"] == 5
+    beside = "20,200 60,200 60,230 20,230"
+    assert corrected(result, [Change("region", beside)]).result.summary["score"] == 1
+
+
+def test_a_region_drawn_with_the_very_shares_of_the_whole_picture_has_a_score(us):
+    result = us.algorithm(finds=False).run(us.series_of(us.picture(), BodyPartExamined="THYROID"))
+    done = corrected(result, [Change("region", us.points_of(result.summary["region_px"]))]).result.summary
+    assert done["fractions"] == result.summary["fractions"]
+    assert (done["score"], done["score_meaning"]) == (1, "Thyroid 1: elastic in the whole nodule")
+
+
+def test_without_a_region_a_person_may_say_the_score(us):
+    result = us.algorithm(finds=False).run(us.series_of(us.picture(us.disc()), BodyPartExamined="THYROID"))
+    done = corrected(result, [Change("score", "3")]).result
+    assert (done.summary["score"], done.summary["hard_around"]) == (3, None)
+    assert done.summary["score_meaning"] == "Thyroid 3: stiff in a large part of the nodule"
+    assert done.summary["region_from"] == "whole_picture"
+
+
+def test_a_region_up_to_the_edges_of_the_picture_is_judged_without_what_lies_around_it(us):
+    result = us.algorithm().run(us.series_of(us.picture(us.disc()), BodyPartExamined="BREAST"))
+    whole = "-0.5,-0.5 319.5,-0.5 319.5,239.5 -0.5,239.5"
+    done = corrected(result, [Change("region", whole)]).result.summary
+    assert (done["hard_around"], done["score"]) == (0.0, 1)
+
+
+def test_a_region_where_there_is_no_elastogram_has_no_score(us):
+    y, x = np.mgrid[:240, :320]
+    sector = (us.picture(us.disc()) * (np.abs(x - 160) < 40 + y / 2)).astype(np.uint8)
+    result = us.algorithm().run(us.series_of(sector))
+    with pytest.raises(CorrectionError, match=r"hard .*which follows from region: .* divides by zero"):
+        corrected(result, [Change("region", "2,2 30,2 30,30 2,30")])
+
+
+@pytest.mark.parametrize("finds", [True, False])
+def test_what_only_follows_cannot_be_set(us, finds):
+    result = us.algorithm(finds=finds).run(us.series_of(us.picture(us.disc()), BodyPartExamined="THYROID"))
+    assert [one.key for one in correctable(result)] == ["region", "score"]
+    for key in ("soft", "medium", "hard", "hard_core", "hard_around", "region_from"):
+        with pytest.raises(CorrectionError, match=f"{key} cannot be set: it follows from region: set that"):
+            corrected(result, [Change(key, "0.5")])
+    with pytest.raises(CorrectionError, match=r"score_meaning cannot be set: it follows from .*score"):
+        corrected(result, [Change("score_meaning", "THYROID_2")])
 
 
 def test_cannot_say_is_an_answer_without_elastogram_or_score(us):

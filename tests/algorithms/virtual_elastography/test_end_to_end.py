@@ -9,7 +9,10 @@ from uuid import UUID
 import pydicom
 import pytest
 
-from dicom_node.encode import EncodeJob
+from dicom_node.analysis_file import read_analysis
+from dicom_node.correction import Change, corrected
+from dicom_node.encode import ChangedValue, Draft, EncodeJob, Outcome, Verification, encode_verified
+from dicom_node.encode.comparison import rows_of
 from dicom_node.run import RunOutcome, analyse
 
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_dicom" / "virtual_elastography"
@@ -65,6 +68,56 @@ def test_the_report_is_an_unverified_draft_with_score_and_region(draft):
     assert "Four-point thyroid score of a synthetic elastogram" in text
     assert "Asteria" in text
     assert text.count('"POLYLINE"') == len(outcome.content["measurement_groups"])
+
+
+def test_a_score_that_awaits_a_region_is_said_nowhere_until_a_person_draws_one(draft, us, tmp_path):
+    folder, outcome = draft(finds=False)
+    told = outcome.content
+    assert (told["summary"]["score"], told["summary"]["hard_around"]) == (None, None)
+    for group in told["measurement_groups"]:
+        assert "{score}" not in {one["unit"] for one in group["measurements"]}
+        assert not [one for one in group["measurements"] if "around" in one["name"]]
+    report = pydicom.dcmread(folder / "report.dcm")
+    assert not [*numbers(report, "THYROID_SCORE"), *numbers(report, "SYNTH_HARD_RING")]
+
+    drafted = read_analysis(folder)
+    (left, top), _, (right, bottom), _ = drafted.parts["region"].points
+    x, y = (left + right) / 2, (top + bottom) / 2
+    drawn = f"{x - 30},{y - 30} {x + 30},{y - 30} {x + 30},{y + 30} {x - 30},{y + 30}"
+    confirmed = corrected(drafted, [Change("region", drawn)])
+    (tmp_path / "verified").mkdir()
+    act = Verification(
+        "Meyer^Anna",
+        "radiologist",
+        "City Hospital",
+        datetime(2026, 3, 5, tzinfo=UTC),
+        Outcome.CORRECTED,
+        changes=tuple(ChangedValue(one.what, one.before, one.after, one.because) for one in confirmed.applied),
+    )
+    job = EncodeJob(datetime(2026, 3, 5, tzinfo=UTC), UUID(int=7), {}, verification=act)
+    files = sorted(SAMPLES.glob("*.dcm"))
+    _, final = encode_verified(
+        confirmed.result, us.algorithm().info, files, job, Draft(drafted, outcome.objects, True), tmp_path / "verified"
+    )
+    report = pydicom.dcmread(final.path)
+    assert report.VerificationFlag == "VERIFIED"
+    assert numbers(report, "THYROID_SCORE") == [confirmed.result.summary["score"]]
+    assert numbers(report, "SYNTH_HARD_RING") == [pytest.approx(confirmed.result.summary["hard_around"])]
+    assert f'"{confirmed.result.summary["score_meaning"]}"' in report.to_json()
+    rows = {row.what: (row.drafted, row.confirmed) for row in rows_of(drafted, confirmed.result) if row.changed}
+    assert rows["Four-point thyroid score of a synthetic elastogram"][0] == ""
+    assert rows["Share of hard (blue) around the region, synthetic"][0] == ""
+    assert rows["Meaning of the score"] == (
+        "No score: no region was found",
+        confirmed.result.summary["score_meaning"],
+    )
+
+
+def numbers(item, code: str) -> list[float]:
+    """The numbers of that concept anywhere in a report."""
+    here = item.get("ValueType") == "NUM" and item.ConceptNameCodeSequence[0].CodeValue == code
+    found = [float(item.MeasuredValueSequence[0].NumericValue)] if here else []
+    return found + [number for inner in item.get("ContentSequence", ()) for number in numbers(inner, code)]
 
 
 def test_cannot_say_sends_no_elastogram(draft, us):
