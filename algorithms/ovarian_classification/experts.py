@@ -9,13 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX, about, back_to_picture, seen_in, whole
+from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX, Square, about, back_to_picture, seen_in, whole
 from algorithms.ovarian_classification.classes import MALIGNANT, NORMAL
 from algorithms.ovarian_classification.marks import unmarked
 from dicom_node.algorithm import Model, ModelInfo, Models
 
 FOLDS = (1, 2, 3, 4, 5)
-LESION_FROM = 0.5
+ZOOMS = (1.0, 1.2)
+"""Sides of the squares that the segmenters are shown, of the picture's longer side; their answers are averaged."""
+LESION_FROM = 0.4
+FAINT_FROM = 0.1
+"""Where nothing reaches LESION_FROM, a lesion is what reaches half of the highest share, if that is at least this."""
 LEAST_LESION_SHARE = 5e-4
 """Of the picture: what is smaller is no lesion."""
 
@@ -27,9 +31,9 @@ class Classified:
     ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. ``categories``: (8,) in the
     order of CLASSES, mean of both. ``spread``: standard deviation of the probability of cancer over all networks of
     the folds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where none was found.
-    ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class activation map for cancer: how much each place
-    bears on the answer, for cancer or against it (in most pictures what counts is what speaks against it); 0 outside
-    what it saw.
+    ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class activation map for cancer: how much each
+    place bears on the answer, for cancer or against it (in most pictures what counts is what speaks against it); 0
+    outside what it saw.
     """
 
     p_resnet50: float
@@ -86,13 +90,18 @@ class Experts:
 
     def _lesion(self, grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """(rows, columns) the piece that the segmenters are surest of; the picture and its mirror image are asked."""
+        shares = [self._share(grey, zoom) for zoom in ZOOMS]
+        return _surest(np.mean(shares, axis=0, dtype=np.float32))
+
+    def _share(self, grey: NDArray[np.uint8], zoom: float) -> NDArray[np.float32]:
+        """(rows, columns) the lesion's share of each pixel, seen in a square of ``zoom`` times the picture."""
         rows, columns = grey.shape
-        square = whole(rows, columns)
+        full = whole(rows, columns)
+        square = Square(full.x, full.y, zoom * full.side)
         seen = seen_in(grey, square, CANVAS_PX) / 127.5 - 1.0
         both = np.ascontiguousarray(np.stack([seen, seen[:, ::-1]])[:, None])
         answers = np.mean([_sigmoid(model.run({"field": both})["lesion"]) for model in self._segmenters], axis=0)
-        share = (answers[0, 0] + answers[1, 0, :, ::-1]) / 2
-        return _surest(back_to_picture(share, square, rows, columns))
+        return back_to_picture((answers[0, 0] + answers[1, 0, :, ::-1]) / 2, square, rows, columns)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -118,7 +127,10 @@ def _strength(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _surest(share: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The connected piece with the most probability in it; holes are filled."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((share >= LESION_FROM).astype(np.uint8))
+    highest = float(share.max())
+    enough = LESION_FROM if highest >= LESION_FROM else max(highest / 2, FAINT_FROM / 2)
+    lit = (share >= enough) & (highest >= FAINT_FROM)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(lit.astype(np.uint8))
     sums = np.bincount(labels.ravel(), share.ravel(), minlength=count)
     sums[0] = 0.0
     sums[stats[:, cv2.CC_STAT_AREA] < LEAST_LESION_SHARE * share.size] = 0.0
