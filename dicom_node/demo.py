@@ -69,6 +69,16 @@ rules:
         - StudyDescription: {{matches: '(?i)thyr|breast|mamm'}}
     run: virtual_elastography
     send_to: [archive]
+  - name: pelvic ultrasound to ovarian classification
+    when:
+      SOPClassUID: [UltrasoundImageStorage, UltrasoundMultiFrameImageStorage]
+      not: {{PatientSex: M}}
+      any:
+        - BodyPartExamined: {{matches: '(?i)pelvis|ovary|uterus|adnexa'}}
+        - SeriesDescription: {{matches: '(?i)pelvi|gyn|ovar|adnex|uterus|vagin'}}
+    group: study
+    run: ovarian_classification
+    send_to: [archive]
 """
 TIME_LIMIT_S = 600.0
 SETTLED = ("done", "unsuitable", "failed", "parked", "cancelled")

@@ -46,6 +46,7 @@ def test_check_of_the_shipped_file_lists_its_rules(call):
             "cine MR to left-ventricle quantification",
             "M-mode to ejection fraction",
             "B-mode of thyroid or breast to virtual elastography",
+            "pelvic ultrasound to ovarian classification",
         ],
         "peers": ["archive"],
     }

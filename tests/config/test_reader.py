@@ -402,7 +402,7 @@ def test_the_shipped_file_holds_and_so_do_its_commented_examples(tmp_path):
     from dicom_node.plugins import Catalogue
 
     shipped = ROOT / "routing.yaml"
-    runs = ["ulm_decoupling", "lv_quantification", "mmode_ef", "virtual_elastography"]
+    runs = ["ulm_decoupling", "lv_quantification", "mmode_ef", "virtual_elastography", "ovarian_classification"]
     assert [rule.run for rule in load_config(shipped, Catalogue()).rules] == runs
     text = shipped.read_text()
     commented = text.index("#  - name")
