@@ -311,11 +311,17 @@ def _check_summary(summary: Mapping[str, Json], key: str, part: Part) -> None:
 
 
 def ways_to_say(part: Measurement | Evaluation | Region) -> tuple[Json, ...]:
-    """How a summary may say a value: a number; a choice by meaning, code value or place; points or their box."""
+    """How a summary may say a value: a number; points or their box; a choice by meaning, code value or place.
+
+    The second of two choices may also be said as true, the first as false.
+    """
     if isinstance(part, Region):
         return ways_of_points(part.points)
     if isinstance(part, Measurement):
         whole = part.decimals == 0 and float(part.value).is_integer()
         return (None,) if part.awaits else (int(part.value) if whole else float(part.value),)
     said = (part.value.meaning, part.value.value) if isinstance(part.value, Code) else (part.value, part.value)
-    return (*said, part.choices.index(part.value)) if part.choices else said
+    if not part.choices:
+        return said
+    place = part.choices.index(part.value)
+    return (*said, place, bool(place)) if len(part.choices) == 2 else (*said, place)

@@ -115,6 +115,9 @@ SCORE = Measurement(LENGTH, 3.0, NO_UNITS, key="score")
         (GRADED, {"grade": "M"}, True),
         (GRADED, {"grade": 1}, True),
         (GRADED, {"grade": "Benign"}, False),
+        (GRADED, {"grade": True}, True),
+        (GRADED, {"grade": False}, False),
+        (replace(GRADED, choices=(BENIGN, MALIGNANT, local("U", "Unsure"))), {"grade": True}, False),
     ],
 )
 def test_the_summary_says_what_the_report_says(part, summary, ok):
