@@ -42,8 +42,8 @@ GREY = 90  # under the colours of the bar
 LESION_INK, OVARY_INK = (60, 220, 255), (120, 235, 120)
 RESEARCH = "Research use: no diagnosis."
 MAP_CLASS = (
-    'Activation map of ResNet-50 for the class "cancer" (global average pooling): what its answer rests on, no outline '
-    "of disease."
+    'Activation map of ResNet-50 for the class "cancer" (global average pooling): how much each place bears on its '
+    "answer, for cancer or against it. No outline of disease."
 )
 
 
@@ -105,7 +105,7 @@ def _draw_used(bitmap: Bitmap.Image, draw: ImageDraw.ImageDraw, image: Image, ex
     what = "lesion" if found.is_lesion else "ovary"
     outlined = f"picture, {what} outlined" if found.mask.any() else "picture; nothing was outlined"
     for place, (title, shown) in enumerate(
-        ((outlined, rgb), ('activation map for "cancer", blended', blended(rgb, found)))
+        ((outlined, rgb), ('activation map, class "cancer", blended', blended(rgb, found)))
     ):
         x = MARGIN_PX + place * (PANEL_PX + MARGIN_PX)
         draw.text((x, HEADER_PX), title, DIM, font(15))
