@@ -14,7 +14,6 @@ from algorithms.ovarian_classification.screen_furniture import Ink, flow_colour
 
 LEAST_FLOW = 0.0006
 """Share of coloured pixels that makes a picture one with blood flow."""
-
 _COLOURS = np.array([flow_colour(speed) for speed in np.linspace(-1, 1, 255)], np.uint8)
 
 
@@ -47,8 +46,21 @@ def box_around(inside_mm: Field | None, rng: np.random.Generator) -> FlowBox:
     )
 
 
-def speeds(tissue: Tissue, inside_mm: Field | None, box: FlowBox, rng: np.random.Generator) -> Field:
-    """(samples, beams) speed, -1 to 1, 0 without flow: stretches of vessels on the rim, within and around."""
+def speeds(
+    tissue: Tissue, inside_mm: Field | None, still_mm: Field | None, box: FlowBox, rng: np.random.Generator
+) -> Field:
+    """Stretches of vessels on a rim, within and around.
+
+    Args:
+        tissue: what is seen.
+        inside_mm: (samples, beams) mm inside an outline on whose rim vessels run.
+        still_mm: the same of what holds fluid, where nothing flows.
+        box: where flow is looked for.
+        rng: of the scene.
+
+    Returns:
+        (samples, beams) speed, -1 to 1, 0 without flow.
+    """
     size = tissue.probe.depth_mm
     course = tissue.noise(rng.uniform(0.08, 0.16) * size, rng.uniform(0.06, 0.1) * size)
     tubes = 1 - np.abs(course) / np.float32(rng.uniform(0.16, 0.3))
@@ -62,6 +74,8 @@ def speeds(tissue: Tissue, inside_mm: Field | None, box: FlowBox, rng: np.random
     part[box.sample0 : box.sample1, aside + box.beam0 : aside + box.beam1] = 1
     threshold = float(np.quantile(present[part > 0], rng.uniform(0.82, 0.95)))
     strength = np.clip(tubes, 0, 1) * (present > threshold) * part
+    if still_mm is not None:
+        strength = strength * (still_mm < 0.5)
     sign = np.where(tissue.noise(0.12 * size, 0.1 * size) > rng.normal(0, 0.5), 1.0, -1.0)
     fast = strength * (0.55 + 0.35 * tissue.noise(3.0, 3.0))
     return (sign * np.clip(fast, 0, 1)).astype(np.float32)
@@ -75,8 +89,10 @@ def paint_flow(screen: NDArray[np.uint8], speed: Field, conversion: Conversion) 
     return flowing
 
 
-def outline(box: FlowBox, conversion: Conversion, screen: NDArray[np.uint8], ink: Ink) -> None:
-    """Draws the box's outline."""
+def outline(
+    box: FlowBox, conversion: Conversion, screen: NDArray[np.uint8], ink: Ink
+) -> tuple[int, int, int, int] | None:
+    """Draws the box's outline; (x0, y0, x1, y1) around it, inclusive, or None where the window leaves nothing of it."""
     within = (
         (conversion.beam >= box.beam0)
         & (conversion.beam <= box.beam1)
@@ -86,3 +102,7 @@ def outline(box: FlowBox, conversion: Conversion, screen: NDArray[np.uint8], ink
     )
     lines, _ = cv2.findContours(within.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(screen, lines, -1, ink, 1)
+    rows, columns = np.nonzero(within)
+    if not len(rows):
+        return None
+    return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())

@@ -161,7 +161,8 @@ def theca_tumour(tissue: Tissue, rng: np.random.Generator) -> Field:
 def high_grade_serous(tissue: Tissue, rng: np.random.Generator) -> Field:
     """Solid-cystic mass: uneven outline, solid parts, chambers with thick walls, papillae."""
     inside, centre, radius_mm = _outline(tissue, rng, (0.16, 0.33), 0.12)
-    tissue.solid(inside, rng.uniform(-7, 0), rng.uniform(2, 4), 0.18 * radius_mm + 1)
+    tissue.paint(inside + np.float32(3.0), rng.uniform(0, 6) + 2 * tissue.noise(9, 3), 0.0, 3.0)
+    tissue.solid(inside, rng.uniform(-11, -4), rng.uniform(2, 4), 0.18 * radius_mm + 1)
     tissue.loss += np.where(inside > 0, np.float32(rng.uniform(0, 1)), 0).astype(np.float32)
     if rng.random() < 0.5:
         share = rng.uniform(0.55, 0.85)

@@ -114,9 +114,9 @@ def normal_ovary(tissue: Tissue, rng: np.random.Generator) -> Field:
     radii_mm = (scale * rng.uniform(11, 19), scale * rng.uniform(7, 12))
     centre, turn = adnexal_place(tissue, radii_mm[1] * 1.2, rng), rng.uniform(-0.8, 0.8)
     whole = tissue.ellipse(centre, radii_mm, turn, 0.05)
-    tissue.solid(whole, rng.uniform(-9, -2), rng.uniform(1, 2.5), 3.5)
+    tissue.solid(whole, rng.uniform(-11, -3), rng.uniform(1, 2.5), 3.5)
     tissue.wall(whole, 0.8, rng.uniform(-2, 5), 0.2)
-    count = int(rng.integers(0, 12))
+    count = int(rng.integers(1, 12))
     largest = rng.uniform(1.6, 3.2) if count > 6 else rng.uniform(2.0, 6.5)
     for place in range(count):
         radius_mm = largest * (1.0 if place == 0 else rng.uniform(0.35, 0.95))
