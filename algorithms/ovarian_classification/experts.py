@@ -9,19 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX, Square, about, back_to_picture, seen_in, whole
+from algorithms.ovarian_classification.canvas import CROP_PX, Square, about, back_to_picture, seen_in
 from algorithms.ovarian_classification.classes import MALIGNANT, NORMAL
+from algorithms.ovarian_classification.lesion import lesion_of
 from algorithms.ovarian_classification.marks import unmarked
 from dicom_node.algorithm import Model, ModelInfo, Models
 
 FOLDS = (1, 2, 3, 4, 5)
-ZOOMS = (1.0, 1.2)
-"""Sides of the squares that the segmenters are shown, of the picture's longer side; their answers are averaged."""
-LESION_FROM = 0.4
-FAINT_FROM = 0.1
-"""Where nothing reaches LESION_FROM, a lesion is what reaches half of the highest share, if that is at least this."""
-LEAST_LESION_SHARE = 5e-4
-"""Of the picture: what is smaller is no lesion."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -70,10 +64,9 @@ class Experts:
         """
         rows, columns = rgb.shape[:2]
         grey = unmarked(rgb).grey
-        lesion = self._lesion(grey)
+        lesion = lesion_of(grey, self._segmenters)
         square = about(lesion)
-        outline = cv2.GaussianBlur(lesion.astype(np.float32), (0, 0), 1.0)
-        crop = np.stack([seen_in(grey, square, CROP_PX) / 127.5 - 1.0, seen_in(outline, square, CROP_PX)])
+        crop = seen_by_experts(grey, lesion, square)
         crops = np.ascontiguousarray(np.stack([crop, crop[..., ::-1]]))
         resnets = [_answer(model, crops) for model in self._resnets]
         darknets = [_answer(model, crops) for model in self._darknets]
@@ -88,20 +81,11 @@ class Experts:
             activation=np.clip(back_to_picture(activation, square, rows, columns), 0.0, 1.0),
         )
 
-    def _lesion(self, grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """(rows, columns) the piece that the segmenters are surest of; the picture and its mirror image are asked."""
-        shares = [self._share(grey, zoom) for zoom in ZOOMS]
-        return _surest(np.mean(shares, axis=0, dtype=np.float32))
 
-    def _share(self, grey: NDArray[np.uint8], zoom: float) -> NDArray[np.float32]:
-        """(rows, columns) the lesion's share of each pixel, seen in a square of ``zoom`` times the picture."""
-        rows, columns = grey.shape
-        full = whole(rows, columns)
-        square = Square(full.x, full.y, zoom * full.side)
-        seen = seen_in(grey, square, CANVAS_PX) / 127.5 - 1.0
-        both = np.ascontiguousarray(np.stack([seen, seen[:, ::-1]])[:, None])
-        answers = np.mean([_sigmoid(model.run({"field": both})["lesion"]) for model in self._segmenters], axis=0)
-        return back_to_picture((answers[0, 0] + answers[1, 0, :, ::-1]) / 2, square, rows, columns)
+def seen_by_experts(grey: NDArray[np.uint8], lesion: NDArray[np.bool_], square: Square) -> NDArray[np.float32]:
+    """(2, CROP_PX, CROP_PX): the picture, -1..1, and the lesion's share of each pixel, 0..1."""
+    outline = cv2.GaussianBlur(lesion.astype(np.float32), (0, 0), 1.0)
+    return np.stack([seen_in(grey, square, CROP_PX) / 127.5 - 1.0, seen_in(outline, square, CROP_PX)])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -123,27 +107,6 @@ def _strength(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     """(CROP_PX, CROP_PX) 0..1, the strongest place 1."""
     strength = np.abs(cv2.resize(evidence, (CROP_PX, CROP_PX), interpolation=cv2.INTER_CUBIC))
     return np.asarray(strength / max(float(strength.max()), 1e-6), np.float32)
-
-
-def _surest(share: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The connected piece with the most probability in it; holes are filled."""
-    highest = float(share.max())
-    enough = LESION_FROM if highest >= LESION_FROM else max(highest / 2, FAINT_FROM / 2)
-    lit = (share >= enough) & (highest >= FAINT_FROM)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(lit.astype(np.uint8))
-    sums = np.bincount(labels.ravel(), share.ravel(), minlength=count)
-    sums[0] = 0.0
-    sums[stats[:, cv2.CC_STAT_AREA] < LEAST_LESION_SHARE * share.size] = 0.0
-    best = int(np.argmax(sums))
-    mask = np.zeros(share.shape, np.uint8)
-    if sums[best] > 0.0:
-        outlines, _ = cv2.findContours((labels == best).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(mask, outlines, -1, 1, cv2.FILLED)
-    return mask.astype(bool)
-
-
-def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return 1.0 / (1.0 + np.exp(-values))
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -36,12 +36,17 @@ VERTICAL_FLIPS = 0.15
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """``grey``: (rows, columns) uint8 without marks. ``traits``: (13,) as they come, nan where there is no mask."""
+    """``grey``: (rows, columns) uint8 without marks. ``mask``: as a person drew it. ``traits``: (13,) of that mask,
+    nan where there is none. ``found``: as segmentation networks draw it that never saw the picture; an expert is
+    taught on these, for it is all that it will ever get. (A drawn outline tells more than the picture does: taught on
+    drawn ones, the experts tell lesions from ovaries with an AUC of 0.92, and of 0.64 on found ones.)
+    """
 
     grey: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     category: int
     traits: NDArray[np.float64]
+    found: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +85,15 @@ def trait_scale(lessons: Sequence[Lesson]) -> TraitScale:
 
 
 def closeup_of(lesson: Lesson) -> Lesson:
-    """The lesson cut down to CLOSEUP_PX about its lesion, with room for turns and shifts: made once, varied often."""
-    square = about(lesson.mask)
+    """The lesson cut down to CLOSEUP_PX about the found lesion, with room for turns and shifts: made once, varied often.
+
+    Its mask is the found one.
+    """
+    mask = lesson.mask if lesson.found is None else lesson.found
+    square = about(mask)
     wider = Square(square.x, square.y, square.side * CLOSEUP_ROOM)
     grey = np.rint(seen_in(lesson.grey, wider, CLOSEUP_PX)).astype(np.uint8)
-    return Lesson(grey, seen_in(lesson.mask, wider, CLOSEUP_PX) >= 0.5, lesson.category, lesson.traits)
+    return Lesson(grey, seen_in(mask, wider, CLOSEUP_PX) >= 0.5, lesson.category, lesson.traits)
 
 
 def crop_sample(closeup: Lesson, scale: TraitScale, rng: np.random.Generator) -> CropSample:

@@ -6,14 +6,16 @@ picture by networks that have not met it; the digests of the pictures held out a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algorithms.ovarian_classification.lesion import lesion_of
 from algorithms.ovarian_classification.lessons import (
     Lesson,
     TraitScale,
@@ -29,7 +31,7 @@ from algorithms.training.loop import Schedule, fit
 from algorithms.training.run import RunFolder
 
 SEGMENT_SCHEDULE = Schedule(epochs=28, batch_size=16, learning_rate=3e-3, weight_decay=5e-4, warm_up_epochs=1)
-EXPERT_SCHEDULE = Schedule(epochs=26, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
+EXPERT_SCHEDULE = Schedule(epochs=20, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
 TRAIT_WEIGHT = 0.5
 FAST = torch.channels_last
 SMOOTHING = 0.05
@@ -100,6 +102,29 @@ def train_segmenter(fold: Fold, run: RunFolder, device: torch.device, seed: int)
     torch.manual_seed(seed + fold.number)
     part = f"segment_{fold.number + 1}"
     return fit(part, segmenter(), segment_batches(fold), segment_loss, SEGMENT_SCHEDULE, run, device, seed)
+
+
+class _Asked:
+    """A segmentation network in torch, asked as a node asks its model."""
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self._network, self._device = network.eval().to(device), device
+
+    @torch.no_grad()
+    def run(self, inputs: Mapping[str, NDArray]) -> Mapping[str, NDArray]:
+        field = torch.from_numpy(inputs["field"]).to(self._device)
+        return {"lesion": self._network(field).cpu().numpy()}
+
+
+def with_found(
+    lessons: Sequence[Lesson], held_out: Sequence[int], segmenters: Sequence[nn.Module], device: torch.device
+) -> list[Lesson]:
+    """The lessons with what the segmenter of the fold that never saw each finds in it."""
+    asked = [_Asked(segmenter, device) for segmenter in segmenters]
+    return [
+        replace(lesson, found=lesion_of(lesson.grey, [asked[fold]]))
+        for lesson, fold in zip(lessons, held_out, strict=True)
+    ]
 
 
 def train_expert(kind: str, fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
