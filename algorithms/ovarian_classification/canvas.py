@@ -12,7 +12,7 @@ CANVAS_PX = 128
 """Side of what the segmentation networks see: the whole picture, letterboxed."""
 CROP_PX = 112
 """Side of what the experts see."""
-MARGIN = 0.35
+MARGIN = 0.45
 """Of the lesion's longer side, left free on each side of it."""
 LEAST_SIDE_SHARE = 0.2
 """A crop is at least this share of the picture's longer side, so that a speck is not blown up."""

@@ -85,7 +85,7 @@ def trait_scale(lessons: Sequence[Lesson]) -> TraitScale:
 
 
 def closeup_of(lesson: Lesson) -> Lesson:
-    """The lesson cut down to CLOSEUP_PX about the found lesion, with room for turns and shifts: made once, varied often.
+    """The lesson cut to CLOSEUP_PX about the found lesion, with room for turns and shifts; made once, varied often.
 
     Its mask is the found one.
     """
