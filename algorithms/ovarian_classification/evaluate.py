@@ -84,7 +84,9 @@ def rows_of(values: Mapping[str, Any]) -> list[Row]:
     ]
     rows += [_row(f"{name}: AUC", part, "auc", part["images"]) for name, part in values["properties"].items()]
     rows += _placed_rows(values)
-    rows += [_row("kept by cleaning", values["quality"], "kept", values["images"])]
+    quality = values["quality"]
+    rows += [_row("kept by cleaning", quality, "kept", values["images"])]
+    rows += [_row("  of those that did not teach it", quality, "kept_of_untaught", quality["untaught_images"])]
     rows += _mark_rows(values["marks"])
     return rows
 

@@ -14,7 +14,7 @@ from algorithms.ovarian_classification.experts import FOLDS, Classified, Experts
 from algorithms.ovarian_classification.image_properties import Properties, properties_of
 from algorithms.ovarian_classification.marks import unmarked
 from algorithms.ovarian_classification.operating import Operating
-from algorithms.ovarian_classification.quality import Quality, QualityTest
+from algorithms.ovarian_classification.quality import MODEL, Quality, QualityTest
 from algorithms.ovarian_classification.theta import combined, theta
 from algorithms.ovarian_classification.training_data import Labelled
 from dicom_node.algorithm import Models
@@ -71,6 +71,7 @@ class JudgedPicture:
         block: the block of patients that it belongs to.
         fold: of the networks that judged it (1..5); ``None`` where all did.
         category: place in CLASSES. categories: (8,) what the networks gave for each.
+        taught_quality: whether the quality network learned from it.
         placed: ``None`` without a true mask.
     """
 
@@ -81,6 +82,7 @@ class JudgedPicture:
     scores: Scores
     categories: NDArray[np.float32]
     quality: Quality
+    taught_quality: bool
     placed: Placed | None
     properties: Properties
 
@@ -107,6 +109,7 @@ class FoldJudges:
         self._folds = {
             digest: fold for fold in FOLDS for digest in models.card(f"resnet50_{fold}").get("held_out_digests", ())
         }
+        self.taught_quality = frozenset(models.card(MODEL).get("taught_digests", ()))
         card = models.card(CARRIER)
         without = card.get("operating_without", ())
         if "operating" not in card or len(without) != len(FOLDS):
@@ -159,6 +162,7 @@ def judge_all(
                 scores=_scores(classified, judges.operating(fold)),
                 categories=classified.categories,
                 quality=quality.judge(picture.rgb),
+                taught_quality=picture.digest in judges.taught_quality,
                 placed=placed_of(classified, picture.mask) if picture.mask.any() else None,
                 properties=properties_of(picture.rgb, unmarked(picture.rgb), picture.mask),
             )

@@ -276,23 +276,34 @@ def _mean(group: Sequence[JudgedPicture], name: str) -> float:
 
 
 def _quality(judged: Sequence[JudgedPicture], draws: Draws) -> Values:
-    """How many pictures cleaning would keep; the other figures are of all, kept or not."""
+    """How many pictures cleaning would keep; the other figures are of all pictures, kept or not.
+
+    ``kept`` is of all, ``kept_of_untaught`` of those that did not teach the quality network.
+    """
     kept = np.array([one.quality.used for one in judged])
+    untaught = np.array([not one.taught_quality for one in judged])
     truth = np.array([one.malignant for one in judged])
     scores = np.array([one.scores.theta for one in judged])
     blocks = [one.block for one, held in zip(judged, kept, strict=True) if held]
-    reasons: dict[str, int] = {}
-    for one in judged:
-        if not one.quality.used:
-            reason = one.quality.reason.split(" (")[0].split(":")[0]
-            reasons[reason] = reasons.get(reason, 0) + 1
     among_kept = discrimination(scores[kept], truth[kept], Draws.of(blocks)) if blocks else Reading(None, None, None)
     return (
         told("kept", share(kept, draws))
+        | {"untaught_images": int(untaught.sum())}
+        | told("kept_of_untaught", _share_of(kept, untaught, judged))
         | told("kept_of_malignant", _share_of(kept, truth, judged))
         | told("auc_of_kept", among_kept)
-        | {"dropped_for": reasons}
+        | {"dropped_for": _reasons(judged)}
     )
+
+
+def _reasons(judged: Sequence[JudgedPicture]) -> dict[str, int]:
+    """How many were dropped for what: a reason up to its first number or explanation."""
+    found: dict[str, int] = {}
+    for one in judged:
+        if not one.quality.used:
+            reason = one.quality.reason.split(" (")[0].split(":")[0]
+            found[reason] = found.get(reason, 0) + 1
+    return found
 
 
 def counts_by_judges(judged: Sequence[JudgedPicture]) -> Mapping[str, int]:

@@ -62,6 +62,8 @@ def _write_labels(folder, rows):
 class PretendModels:
     """Cards that say which fold held which picture out."""
 
+    taught: tuple = ()
+
     def __init__(self, held_out=None, card=None):
         self.held_out = held_out or {}
         self.more = {"operating": POINT.to_card(), "operating_without": WITHOUT} if card is None else card
@@ -70,6 +72,8 @@ class PretendModels:
         raise AssertionError("pretended networks open nothing")
 
     def card(self, name):
+        if name == "quality":
+            return {"taught_digests": list(self.taught)}
         kind, _, fold = name.rpartition("_")
         held = {"held_out_digests": self.held_out.get(int(fold), [])} if kind == "resnet50" else {}
         return held | (self.more if name == judging.CARRIER else {})
@@ -212,6 +216,15 @@ def test_pictures_of_one_kind_have_no_area_and_no_experiment(labelled):
     assert values["marks"] is None
     assert values["segmentation"]["dice_mean"] is None
     assert values["segmentation"]["normal_ovaries"]["images"] == 9
+
+
+def test_cleaning_is_told_of_pictures_that_did_not_teach_it(labelled, monkeypatch):
+    folder, digests = labelled
+    teratomas = [digest for number, digest in enumerate(digests.values()) if (number // 3) % 8 == 6]
+    monkeypatch.setattr(PretendModels, "taught", tuple(teratomas))
+    quality = _evaluated(folder).values["quality"]
+    assert (quality["untaught_images"], quality["kept_of_untaught"]) == (42, 1.0)
+    assert quality["kept"] == 42 / 48
 
 
 def test_the_table_has_the_readers_side_by_side(labelled):
