@@ -53,7 +53,10 @@ def _inside(dataset: Dataset) -> NDArray[np.bool_] | None:
     inside = np.zeros((dataset.Rows, dataset.Columns), bool)
     for region in dataset.get("SequenceOfUltrasoundRegions", ()):
         names = ("RegionLocationMinX0", "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1")
-        x0, y0, x1, y1 = (int(region.get(name, -1)) for name in names)
+        bounds = [region.get(name) for name in names]
+        if None in bounds:
+            continue
+        x0, y0, x1, y1 = map(int, bounds)
         stale = not (0 <= x0 <= x1 < dataset.Columns and 0 <= y0 <= y1 < dataset.Rows)
         if not stale and region.get("RegionSpatialFormat") != GRAPHICS:
             inside[y0 : y1 + 1, x0 : x1 + 1] = True

@@ -92,13 +92,18 @@ class RegionUnit(IntEnum):
     DEGREE = 12
 
 
+NO_BOUNDS = (0, 0, -1, -1)
+"""x0, y0, x1, y1 of a region that names no place: it has no pixel and overlaps nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class UltrasoundRegion:
     """One calibrated region of an ultrasound image (PS3.3 C.8.5.5). Bounds are inclusive pixel indices.
 
     ``delta_x`` and ``delta_y`` are the physical size of a pixel step in ``unit_x`` / ``unit_y``. A region whose
-    bounds lie outside the image has ``stale`` = True: its calibration belongs to some other picture and must
-    not be used. The reference pixel counts from (x0, y0) of the region and may lie outside of it (C.8.5.5.1.16).
+    bounds lie outside the image, or are not complete in the header (they are NO_BOUNDS then), has ``stale`` = True:
+    its calibration belongs to some other picture, or nobody knows where it holds, and it must not be used. The
+    reference pixel counts from (x0, y0) of the region and may lie outside of it (C.8.5.5.1.16).
     """
 
     x0: int
@@ -114,6 +119,13 @@ class UltrasoundRegion:
     stale: bool = False
     reference_x0: int | None = None
     reference_y0: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it lies, in words."""
+        if (self.x0, self.y0, self.x1, self.y1) == NO_BOUNDS:
+            return "bounds not complete"
+        return f"columns {self.x0}..{self.x1}, rows {self.y0}..{self.y1}"
 
     @property
     def columns(self) -> int:

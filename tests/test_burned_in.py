@@ -94,6 +94,15 @@ def test_without_regions_that_hold_the_picture_may_show_text(grey, regions):
     np.testing.assert_array_equal(dataset.pixel_array, grey)
 
 
+def test_a_region_without_all_its_bounds_holds_nothing(grey):
+    incomplete = region()
+    incomplete.RegionLocationMaxX1 = None
+    with_both = picture(grey, (region(), incomplete))
+    assert clean(with_both) is Pixels.BLANKED
+    del incomplete.RegionLocationMaxX1
+    assert clean(picture(grey, (incomplete,))) is Pixels.MAY_SHOW_TEXT
+
+
 @pytest.mark.parametrize(
     ("modality", "said", "wanted"),
     [

@@ -160,17 +160,17 @@ def _m_mode_region(regions: tuple[UltrasoundRegion, ...]) -> UltrasoundRegion:
     """The one M-mode region whose scale can be trusted."""
     stale = [region for region in regions if region.stale]
     if stale:
-        told = "; ".join(f"columns {one.x0}..{one.x1}, rows {one.y0}..{one.y1}" for one in stale)
+        told = "; ".join(one.place for one in stale)
         raise UnsuitableSeries(
-            f"{NEEDED}; {len(stale)} of its {len(regions)} regions lie outside of the picture ({told}), so the "
-            "calibration belongs to another picture (resized or cut out of one) and was rejected"
+            f"{NEEDED}; {len(stale)} of its {len(regions)} regions do not lie in the picture ({told}), so the "
+            "calibration belongs to another picture (resized or cut out of one) or is damaged, and was rejected"
         )
     found = [region for region in regions if region.format is RegionFormat.M_MODE]
     if not found:
         kinds = ", ".join(sorted({region.format.name.lower() for region in regions}))
         raise UnsuitableSeries(f"{NEEDED}; none of its {len(regions)} regions is M-mode (they are {kinds})")
     if len(found) > 1:
-        places = "; ".join(f"columns {one.x0}..{one.x1}, rows {one.y0}..{one.y1}" for one in found)
+        places = "; ".join(one.place for one in found)
         raise UnsuitableSeries(
             f"{NEEDED}; it has {len(found)} M-mode regions ({places}), and nothing says which holds the ventricle"
         )

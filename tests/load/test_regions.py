@@ -70,9 +70,21 @@ def test_unknown_codes_and_missing_parts(write_image, scratch):
     incomplete = region()
     del incomplete.RegionLocationMaxX1
     volume, notes = load(write_image, scratch, region(RegionDataType=13, RegionSpatialFormat=99), incomplete)
-    (found,) = volume.regions
+    found, _ = volume.regions
     assert (found.data, found.format) == (RegionData.OTHER, RegionFormat.NONE)
-    assert "region 2: left out" in notes
+    assert "region 2: calibration rejected: its bounds are not complete" in notes
+
+
+@pytest.mark.parametrize("bound", ["MinX0", "MinY0", "MaxX1", "MaxY1"])
+def test_a_region_without_all_its_bounds_is_kept_and_is_of_no_use(write_image, scratch, bound):
+    incomplete = region(RegionSpatialFormat=2)
+    setattr(incomplete, f"RegionLocation{bound}", None)
+    volume, _ = load(write_image, scratch, region(), incomplete)
+    whole, found = volume.regions
+    assert (whole.stale, found.stale, found.format) == (False, True, RegionFormat.M_MODE)
+    assert (found.columns, found.rows, found.spacing) == (0, 0, None)
+    assert not found.overlaps(whole)
+    assert found.place == "bounds not complete"
 
 
 def test_pixel_spacing_of_ultrasound_is_not_believed(write_image, scratch):

@@ -71,7 +71,7 @@ def _headers(rows: int, columns: int, region: Callable[..., UltrasoundRegion]) -
         "a spectrum": ((fan, spectrum), "none of its 2 regions is M-mode"),
         "two strips": ((region(**strip), region(**strip)), "it has 2 M-mode regions"),
         "of a larger picture": ((region(**strip | {"x1": columns + 200}),), "calibration belongs to another picture"),
-        "a stale neighbour": ((region(**strip), stale), "1 of its 2 regions lie outside"),
+        "a stale neighbour": ((region(**strip), stale), "1 of its 2 regions do not lie in the picture"),
         "centimetres across": ((region(**strip, unit_x=RegionUnit.CENTIMETRE),), "in centimetre across"),
         "no unit": ((region(**strip, unit_y=RegionUnit.NONE),), "in second across and no unit down"),
         "colour": ((region(**strip, data=RegionData.COLOR_FLOW),), "holds color_flow"),

@@ -16,7 +16,17 @@ from algorithms.mmode_ef.simulated import series_of
 from algorithms.mmode_ef.strip import strips_of
 from dicom_node.errors import UnsuitableSeries
 from dicom_node.load import load_series
-from dicom_node.series import ArrayPixels, Frame, FrameRef, RegionData, RegionFormat, RegionUnit, Series, Volume
+from dicom_node.series import (
+    NO_BOUNDS,
+    ArrayPixels,
+    Frame,
+    FrameRef,
+    RegionData,
+    RegionFormat,
+    RegionUnit,
+    Series,
+    Volume,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (400, 600, 3), np.uint8)
 CAPTURE = {"strip_px": (10, 20, 409, 319), "seconds_per_px": 0.004, "mm_per_px": 0.5}
@@ -40,7 +50,7 @@ def test_the_region_is_cut_out_with_its_scale(region):
     ("changes", "told"),
     [
         ({"format": RegionFormat.TWO_D}, "none of its 1 regions is M-mode .they are two_d"),
-        ({"stale": True}, "lie outside of the picture"),
+        ({"stale": True}, "do not lie in the picture"),
         ({"unit_x": RegionUnit.CENTIMETRE}, "is in centimetre across and centimetre down"),
         ({"unit_y": RegionUnit.CENTIMETRE_PER_SECOND}, "second across and centimetre per second down"),
         ({"unit_x": RegionUnit.NONE}, "no unit across"),
@@ -66,6 +76,17 @@ def test_two_m_mode_regions_are_refused(region):
 def test_a_stale_neighbour_makes_the_whole_calibration_doubtful(region):
     with pytest.raises(UnsuitableSeries, match="1 of its 2 regions"):
         strips(region(), region(format=RegionFormat.TWO_D, x1=800, stale=True))
+
+
+@pytest.mark.parametrize("format", [RegionFormat.M_MODE, RegionFormat.TWO_D])
+def test_a_region_that_nobody_can_place_makes_the_whole_calibration_doubtful(region, format):
+    nowhere = dict(zip(("x0", "y0", "x1", "y1"), NO_BOUNDS, strict=True))
+    lost = region(**nowhere, format=format, stale=True)
+    for regions in ((lost,), (region(), lost)):
+        with pytest.raises(UnsuitableSeries, match=r"1 of its . regions do not lie in .*\(bounds not complete\)"):
+            strips(*regions)
+        with pytest.raises(UnsuitableSeries, match="do not lie in"):
+            strips(*regions, options=Options(**CAPTURE))
 
 
 def test_a_capture_needs_an_explicit_calibration(region):
@@ -151,7 +172,7 @@ def test_real_screens_as_dicom_with_right_and_wrong_regions(needs_shared, us_ima
     assert strip.seconds == pytest.approx(902 / 284)
     assert strip.depth_mm == pytest.approx(391 / 27.9 * 10)
     for number, (regions, told) in enumerate(
-        [(none, "no ultrasound region"), (outside, "lie outside"), (right * 2, "2 M-mode regions")], start=2
+        [(none, "no ultrasound region"), (outside, "do not lie in"), (right * 2, "2 M-mode regions")], start=2
     ):
         with pytest.raises(UnsuitableSeries, match=told):
             strips_of(loaded(regions, number), Options())
