@@ -29,6 +29,8 @@ STRIP_TOP, STRIP_BOTTOM, STRIP_COLUMNS = 342, 732, (42, 943)
 """Where the strips of the human screens lie (their 0 cm tick and the ends of their axes)."""
 USUAL_S_PER_PX, USUAL_CM_PER_PX = 1 / 284, 1 / 27.9
 """Of those screens; a wrong region gets it, too."""
+WRONG_SPEEDS = {"third speed": 3.0, "half speed": 2.0, "double speed": 0.5, "triple speed": 1.0 / 3.0}
+"""By what a header may be wrong about the seconds of a column, and how the tracing looks then."""
 MOUSE_BEAT_S, MOUSE_DEPTH_MM = 0.8, 150.0
 COLUMNS_PER_S = 200.0
 """Of the strips that are cut from cines."""
@@ -93,23 +95,43 @@ def m_mode_region(
 
 
 def human_screens(data: Path) -> Iterator[Screen]:
-    """Each screen with its right region, where it has an M-mode, and with wrong ones."""
+    """Each picture that is no M-mode of a ventricle, with its right region, where it has one, and with wrong ones.
+
+    To the screens come the first frames of the cines: a sector that some region calls an M-mode.
+    """
     file = data / "human_tte47" / "ground_truth.json"
-    if not file.exists():
-        return
-    for name, about in json.loads(file.read_text("utf-8")).items():
-        image = _rgb(file.parent / name) if name.endswith(".png") else None
+    told = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    files = [(file.parent / name, about) for name, about in told.items() if name.endswith(".png")]
+    files += [(data / "plax_cine" / cut.file, {}) for cut in CUTS]
+    for path, about in files:
+        image = _first_frame(path) if path.exists() else None
         if image is not None:
             for label, regions in regions_for(image, about):
-                yield Screen(name, label, image, regions)
+                yield Screen(path.name, label, image, regions)
 
 
 def regions_for(image: NDArray, about: Mapping[str, Any]) -> Iterator[tuple[str, tuple[UltrasoundRegion, ...]]]:
-    """The right region where the picture has an M-mode, the whole picture, a part that is no M-mode, and none."""
+    """Regions that a header may have for a picture.
+
+    Where it has an M-mode: the right one, the right one with a wrong time scale, and parts of it. Of every picture: the
+    whole of it, a part that is no M-mode, and none.
+    """
     rows, columns = image.shape[:2]
     if "px_per_cm" in about:
-        bounds = (STRIP_COLUMNS[0], STRIP_TOP, STRIP_COLUMNS[1], STRIP_BOTTOM)
-        yield "right", (m_mode_region(bounds, 1.0 / about["px_per_s"], 1.0 / about["px_per_cm"]),)
+        left, right = STRIP_COLUMNS
+        seconds_per_px, cm_per_px = 1.0 / about["px_per_s"], 1.0 / about["px_per_cm"]
+        bounds = (left, STRIP_TOP, right, STRIP_BOTTOM)
+        yield "right", (m_mode_region(bounds, seconds_per_px, cm_per_px),)
+        for label, factor in WRONG_SPEEDS.items():
+            yield label, (m_mode_region(bounds, factor * seconds_per_px, cm_per_px),)
+        middle, below = (left + right) // 2, (STRIP_TOP + STRIP_BOTTOM) // 2
+        parts = {
+            "left half": (left, STRIP_TOP, middle, STRIP_BOTTOM),
+            "right half": (middle, STRIP_TOP, right, STRIP_BOTTOM),
+            "lower half": (left, below, right, STRIP_BOTTOM),
+        }
+        for label, part in parts.items():
+            yield label, (m_mode_region(part, seconds_per_px, cm_per_px),)
     yield "whole picture", (m_mode_region((0, 0, columns - 1, rows - 1), USUAL_S_PER_PX, USUAL_CM_PER_PX),)
     upper = (columns // 4, rows // 10, 3 * columns // 4, rows // 2)
     yield "upper half", (m_mode_region(upper, USUAL_S_PER_PX, USUAL_CM_PER_PX),)
@@ -185,6 +207,12 @@ def period_of(signals: NDArray[np.floating]) -> int:
     if not len(peaks):
         raise ValueError(f"no rhythm in {length} columns")
     return int(peaks[within[peaks] >= LIKE_FROM * within[peaks].max()][0])
+
+
+def _first_frame(file: Path) -> NDArray[np.uint8]:
+    """(rows, columns, 3) of a picture, or of the first frame of a cine."""
+    with Image.open(file) as picture:
+        return np.array(picture.convert("RGB"))
 
 
 def _rgb(file: Path) -> NDArray[np.uint8] | None:

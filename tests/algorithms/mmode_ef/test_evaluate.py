@@ -62,9 +62,9 @@ def test_a_folder_without_real_pictures_is_no_trouble(tmp_path):
 def test_real_pictures(needs_shared):
     data = needs_shared("data/mmode")
     told = real_figures(data, SameEverywhere(lv=0.3))
-    assert len(told["real_screens"]) == 3 + 3 * 6
+    assert len(told["real_screens"]) == 8 * 3 + 3 * (6 + 3)  # of M-modes; of all screens and the cines' first frames
     assert all(one["refused"] for one in told["real_screens"])
-    assert sum("no ultrasound region" in one["refused"] for one in told["real_screens"]) == 6
+    assert sum("no ultrasound region" in one["refused"] for one in told["real_screens"]) == 6 + 3
     assert all("left ventricle 0.30" in one["refused"] for one in told["real_ventricles"])
     for one, cycle_px in zip(told["mouse_strips"], (115, 252), strict=True):  # asked though the gate doubts them
         assert one["cycles_traced"] + (cycle_px > 200) >= 1

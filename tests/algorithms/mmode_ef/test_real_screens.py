@@ -14,9 +14,19 @@ import pytest
 from PIL import Image
 
 from algorithms.mmode_ef.algorithm import MmodeEf, Networks
+from algorithms.mmode_ef.gate import Gate
 from algorithms.mmode_ef.options import Options
-from algorithms.mmode_ef.real_pictures import cut_cines, m_mode_region, regions_for
+from algorithms.mmode_ef.preprocess import view_of
+from algorithms.mmode_ef.real_pictures import (
+    CUTS,
+    WRONG_SPEEDS,
+    cut_cines,
+    human_screens,
+    m_mode_region,
+    regions_for,
+)
 from algorithms.mmode_ef.simulated import series_of
+from algorithms.mmode_ef.strip import strips_of
 from dicom_node.cli import main
 from dicom_node.errors import UnsuitableSeries
 from dicom_node.load import load_series
@@ -107,6 +117,22 @@ def test_an_m_mode_region_where_there_is_none(screen, about, loaded, shipped, na
     regions = dict(regions_for(screen(name), about[name]))[label]
     with pytest.raises(UnsuitableSeries, match=NEEDS):
         shipped.run(loaded(screen(name), regions))
+
+
+def test_no_region_makes_the_gate_take_another_picture_for_a_ventricle(needs_shared):
+    """With wrong time scales, on parts of strips, on first frames of cines: certainty stays under what is asked."""
+    gate = Gate(ModelFolder(Catalogue().folder("mmode_ef")))
+    looked: dict[str, list[float]] = {}
+    for one in human_screens(needs_shared("data/mmode")):
+        if one.regions:
+            ((strip,), _) = strips_of(series_of(one.image, one.regions), Options())
+            verdict = gate.judge(view_of(strip.grey, strip.seconds_per_px))
+            looked.setdefault(one.label, []).append(verdict.lv)
+            assert verdict.lv < Options().least_lv_percent / 100, (one.name, one.label)
+    assert {label: len(found) for label, found in looked.items()} == {
+        **dict.fromkeys(("right", *WRONG_SPEEDS, "left half", "right half", "lower half"), len(M_MODES)),
+        **dict.fromkeys(("whole picture", "upper half"), len(M_MODES) + len(OTHERS) + len(CUTS)),
+    }
 
 
 def test_the_command_says_so(screen, about, us_image, tmp_path, capsys):

@@ -162,7 +162,8 @@ def test_real_screens_as_dicom_with_right_and_wrong_regions(needs_shared, us_ima
     truth = json.loads((folder / "ground_truth.json").read_text())
     name = "42_mmode-plax-av.png"
     image = np.ascontiguousarray(cv2.imread(str(folder / name))[..., ::-1])
-    (_, right), _, _, (_, none) = regions_for(image, truth[name])
+    found = dict(regions_for(image, truth[name]))
+    right, none = found["right"], found["none"]
     outside = (m_mode_region((42, 342, 1300, 732), 1 / 284, 1 / 27.9),)
 
     def loaded(regions, number):
