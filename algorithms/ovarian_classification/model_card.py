@@ -22,8 +22,8 @@ MMOTU_LICENCE = "none stated; research use"
 LICENCE = "research use: the pictures that taught it state no licence"
 SEGMENT_INPUTS = f"field (n, 1, {CANVAS_PX}, {CANVAS_PX}): whole picture, grey, marks painted out, letterboxed, -1..1"
 EXPERT_INPUTS = (
-    f"crop (n, 2, {CROP_PX}, {CROP_PX}): square about the lesion with {MARGIN:.0%} of its longer side left free, grey without "
-    "marks -1..1, and the lesion's share of each pixel 0..1"
+    f"crop (n, 2, {CROP_PX}, {CROP_PX}): square about the lesion with {MARGIN:.0%} of its longer side left free, "
+    "grey without marks -1..1, and the lesion's share of each pixel 0..1"
 )
 READERS = {
     "resnet50": "ResNet-50",
@@ -209,7 +209,8 @@ def _limits(values: Mapping[str, Any], operating: Operating) -> tuple[str, ...]:
     return (
         f"{values['malignant_images']} malignant pictures in {values['malignant_blocks']} blocks: about as "
         "many women, and one histology (high-grade serous). Other cancers, borderline tumours and metastases were "
-        "never seen. The intervals say how little that carries; those that take pictures as independent say too little.",
+        "never seen. The intervals say how little that carries; those that take pictures as independent are too "
+        "narrow.",
         "What a label rests on, pathology or a reader's opinion, is not in the data.",
         "The pictures are of one hospital and few scanners; the figures hold for such pictures.",
         "Published figures of 0.95 and more on these pictures split them at random, so that pictures of one patient "

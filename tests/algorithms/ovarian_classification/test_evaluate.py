@@ -12,6 +12,7 @@ import pytest
 
 import algorithms.ovarian_classification.evaluate as evaluation
 import algorithms.ovarian_classification.judged as judging
+from algorithms.ovarian_classification.canvas import MARGIN
 from algorithms.ovarian_classification.classes import CLASSES, MALIGNANT, NORMAL
 from algorithms.ovarian_classification.evaluate import evaluate
 from algorithms.ovarian_classification.experts import Classified
@@ -151,7 +152,7 @@ def test_overlap_and_chance_are_those_of_the_masks(labelled):
     disc = np.count_nonzero(_picture("Teratoma", 0)[1])
     assert values["segmentation"]["images"] == 42
     assert values["segmentation"]["dice_mean"] == pytest.approx(2 * disc / (disc + 41 * 41))
-    side = 41 * 1.7  # of the square that the experts see: the lesion with 35 % of its side left free all round
+    side = min(41 * (1 + 2 * MARGIN), SIDE)  # of what the experts see: the lesion with that much left free all round
     assert values["activation_map"]["by_chance"] == pytest.approx(disc / side**2, rel=0.03)
 
 
