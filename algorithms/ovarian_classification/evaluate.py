@@ -45,7 +45,7 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
         UsageError: there is no labelled picture in ``data``, or one cannot be read.
         ModelError: a network is missing, or the cards do not say which pictures it was trained without.
     """
-    pictures = read_labelled(data)
+    pictures = read_labelled(data, bench.load)
     judges, quality = FoldJudges(bench.models), QualityTest(bench.models)
 
     def seen(number: int) -> None:

@@ -216,7 +216,8 @@ def _limits(values: Mapping[str, Any], operating: Operating) -> tuple[str, ...]:
         "Published figures of 0.95 and more on these pictures split them at random, so that pictures of one patient "
         "lie on both sides. These do not, and are lower for it.",
         "Examinations are not known: blocks stand in for them, and theta of several images was never tried on real "
-        "examinations. Thresholds were fitted on single images.",
+        "examinations. Thresholds were fitted on single images, and on answers of one fold's networks; a node "
+        "averages five, which are less extreme, so sensitivity and specificity of the band hold roughly.",
         f"The probability holds for the share of malignant pictures in the set ({values['malignant_images']} of "
         f"{values['images']}), not for a clinic's.",
         f"No decision from theta {low:.3f} to {high:.3f}: "

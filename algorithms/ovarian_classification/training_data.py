@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,16 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from algorithms.ovarian_classification.classes import CLASSES, MALIGNANT_CLASS, NORMAL_CLASS
-from dicom_node.errors import UsageError
+from algorithms.ovarian_classification.options import Options
+from algorithms.ovarian_classification.pictures import PelvicPicture, pictures_of
+from dicom_node.errors import UnreadableInstance, UnsuitableSeries, UsageError
+from dicom_node.series import Series
+
+Load = Callable[[Sequence[Path]], Series]
 
 LABELS = "labels.csv"
 DIGEST_CHARACTERS = 12
+DICOM_ENDING = ".dcm"
 MASK_ENDINGS = (".png", ".PNG", ".bmp", ".jpg", ".JPG")
 
 
@@ -49,14 +55,17 @@ class Labelled:
         return {MALIGNANT_CLASS: "malignant", NORMAL_CLASS: "normal"}.get(self.category, "benign")
 
 
-def read_labelled(data: Path) -> tuple[Labelled, ...]:
+def read_labelled(data: Path, load: Load | None = None) -> tuple[Labelled, ...]:
     """Every picture that ``labels.csv`` names, in the order of their numbers.
+
+    Args:
+        load: reads DICOM files, such as ``Workbench.load``; without it they are refused.
 
     Raises:
         UsageError: no such file, a column or picture is missing, or a class is none of the eight.
     """
     rows = _rows(data / LABELS)
-    return tuple(sorted((_read(data, row) for row in rows), key=lambda picture: (picture.number, picture.name)))
+    return tuple(sorted((_read(data, row, load) for row in rows), key=lambda picture: (picture.number, picture.name)))
 
 
 def _rows(file: Path) -> list[Mapping[str, str]]:
@@ -80,13 +89,16 @@ def _rows(file: Path) -> list[Mapping[str, str]]:
     return rows
 
 
-def _read(data: Path, row: Mapping[str, str]) -> Labelled:
+def _read(data: Path, row: Mapping[str, str], load: Load | None) -> Labelled:
     name = row["image"]
     file = data / "images" / name
     try:
         content = file.read_bytes()
-        rgb = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
+        if load is not None and file.suffix.lower() == DICOM_ENDING:
+            rgb = _only_picture(load([file]))
+        else:
+            rgb = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    except (OSError, UnidentifiedImageError, UnreadableInstance, UnsuitableSeries) as error:
         raise UsageError(f"{file}, which {LABELS} names, cannot be read as a picture: {error}") from error
     digits = re.search(r"\d+", Path(name).stem)
     return Labelled(
@@ -97,6 +109,14 @@ def _read(data: Path, row: Mapping[str, str]) -> Labelled:
         _mask(data / "masks" / Path(name).stem, rgb.shape[:2]),
         row["class"],
     )
+
+
+def _only_picture(series: Series) -> NDArray[np.uint8]:
+    """(rows, columns, 3) of the 2-D picture, cut out as a node does. Raises UnsuitableSeries without exactly one."""
+    found = [one for one in pictures_of(series, Options(frames_per_clip=1)) if isinstance(one, PelvicPicture)]
+    if len(found) != 1:
+        raise UnsuitableSeries(f"needs one 2-D ultrasound picture; got {len(found)}")
+    return found[0].rgb
 
 
 def _mask(stem: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
