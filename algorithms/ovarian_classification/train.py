@@ -6,8 +6,10 @@ picture by networks that have not met it; the digests of the pictures held out a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX
+from algorithms.ovarian_classification.classes import MALIGNANT_CLASS
+from algorithms.ovarian_classification.evaluate import evaluate
+from algorithms.ovarian_classification.experts import Experts
+from algorithms.ovarian_classification.folds import FOLDS, folds_of
 from algorithms.ovarian_classification.lesion import lesion_of
 from algorithms.ovarian_classification.lessons import (
     Lesson,
@@ -24,11 +31,22 @@ from algorithms.ovarian_classification.lessons import (
     epoch_of,
     field_of,
     field_sample,
+    lesson_of,
     trait_scale,
 )
+from algorithms.ovarian_classification.model_card import VERSION, card, entries
 from algorithms.ovarian_classification.network import darknet19, resnet50, segmenter
-from algorithms.training.loop import Schedule, fit
+from algorithms.ovarian_classification.operating import Operating, fit_operating
+from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
+from algorithms.ovarian_classification.training_data import Labelled, read_labelled
+from algorithms.ovarian_classification.tried import TRIED
+from algorithms.training.card import write_card
+from algorithms.training.export import export
+from algorithms.training.loop import Schedule, choose_device, fit
+from algorithms.training.manifest import write_manifest
 from algorithms.training.run import RunFolder
+from dicom_node.algorithm import EvaluationReport, Workbench
+from dicom_node.models import ModelFolder
 
 SEGMENT_SCHEDULE = Schedule(epochs=28, batch_size=16, learning_rate=3e-3, weight_decay=5e-4, warm_up_epochs=1)
 EXPERT_SCHEDULE = Schedule(epochs=20, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
@@ -133,3 +151,125 @@ def train_expert(kind: str, fold: Fold, run: RunFolder, device: torch.device, se
     batches = expert_batches(fold, trait_scale(fold.lessons))
     network = EXPERTS[kind]().to(memory_format=FAST)
     return fit(f"{kind}_{fold.number + 1}", network, batches, expert_loss, EXPERT_SCHEDULE, run, device, seed)
+
+
+def train(data: Path, out: Path, bench: Workbench) -> None:
+    """Trains the sixteen networks, writes them into ``out`` with manifest and card, and judges them by the folds.
+
+    Raises:
+        UsageError: ``data`` holds no labelled pictures, or ``out`` holds a run with other settings.
+    """
+    pictures = read_labelled(data)
+    held_out = folds_of(pictures).tolist()
+    lessons = [lesson_of(picture) for picture in pictures]
+    run = RunFolder(out, _settings(pictures, bench.seed))
+    device = choose_device(bench.device)
+    segmenters = []
+    for number in range(FOLDS):
+        bench.progress(0.4 * number / FOLDS, f"segmentation, fold {number + 1} of {FOLDS}")
+        segmenters.append(train_segmenter(fold_of(number, lessons, held_out), run, device, bench.seed))
+        export_segmenter(segmenters[-1], out / f"segment_{number + 1}.onnx")
+    taught = with_found(lessons, held_out, segmenters, device)
+    for number in range(FOLDS):
+        bench.progress(0.4 + 0.4 * number / FOLDS, f"ResNet-50 and Darknet-19, fold {number + 1} of {FOLDS}")
+        for kind in EXPERTS:
+            expert = train_expert(kind, fold_of(number, taught, held_out), run, device, bench.seed)
+            export_expert(expert, out / f"{kind}_{number + 1}.onnx")
+    publish(pictures, held_out, train_quality(data, out, run, bench), data, out, bench)
+
+
+def fold_of(number: int, lessons: Sequence[Lesson], held_out: Sequence[int]) -> Fold:
+    """Fold ``number`` (0..4): the lessons that are not held out in it."""
+    return Fold(number, [lesson for lesson, fold in zip(lessons, held_out, strict=True) if fold != number])
+
+
+def publish(
+    pictures: Sequence[Labelled], held_out: Sequence[int], quality: Trained, data: Path, out: Path, bench: Workbench
+) -> EvaluationReport:
+    """Manifest, operating points and card of the files in ``out``, with the figures of their cross-validation."""
+    digests = [
+        [picture.digest for picture, fold in zip(pictures, held_out, strict=True) if fold == number]
+        for number in range(FOLDS)
+    ]
+    last = quality_entry(quality)
+    write_manifest(out, [*entries(digests, None, (), {}), last])
+    operating, without = operating_points(pictures, held_out, out, bench)
+    write_manifest(out, [*entries(digests, operating, without, {}), last])
+    report = evaluate(data, replace(bench, models=ModelFolder(out, device=bench.device)))
+    assert isinstance(report.values, Mapping)
+    write_manifest(out, [*entries(digests, operating, without, report.values), last])
+    write_card(out / "model_card.md", card(pictures, report, TRIED, quality.figures, operating))
+    return report
+
+
+def operating_points(
+    pictures: Sequence[Labelled], held_out: Sequence[int], out: Path, bench: Workbench
+) -> tuple[Operating, list[Operating]]:
+    """The node's, and for each fold the one fitted on the others: of answers by networks that never saw the picture."""
+    models = ModelFolder(out, device=bench.device)
+    experts = [Experts(models, (number + 1,)) for number in range(FOLDS)]
+    answers = np.array(
+        [
+            (answer.p_resnet50, answer.p_darknet19)
+            for answer in (experts[fold].classify(one.rgb) for one, fold in zip(pictures, held_out, strict=True))
+        ]
+    )
+    cancer = np.array([picture.category == MALIGNANT_CLASS for picture in pictures])
+    folds = np.asarray(held_out)
+
+    def fitted(chosen: NDArray[np.bool_], rests_on: str) -> Operating:
+        return fit_operating(answers[chosen, 0], answers[chosen, 1], cancer[chosen], rests_on)
+
+    each = "each judged by the one fold's networks that never saw its block"
+    whole = fitted(folds >= 0, f"{len(pictures)} MMOTU pictures ({np.count_nonzero(cancer)} malignant), {each}")
+    return whole, [
+        fitted(folds != number, f"the MMOTU pictures of the four folds but {number + 1}, {each}")
+        for number in range(FOLDS)
+    ]
+
+
+def export_segmenter(network: nn.Module, file: Path) -> None:
+    """Writes a segmentation network, checked against torch."""
+    export(_Segmenter(network), {"field": torch.rand(2, 1, CANVAS_PX, CANVAS_PX) * 2 - 1}, ["lesion"], file)
+
+
+def export_expert(network: nn.Module, file: Path) -> None:
+    """Writes ResNet-50 or Darknet-19 without the traits, which only teach."""
+    plain = network.to(memory_format=torch.contiguous_format)
+    export(_Expert(plain), {"crop": torch.rand(2, 2, CROP_PX, CROP_PX) * 2 - 1}, ["logits", "maps"], file)
+
+
+class _Segmenter(nn.Module):
+    """Gives the segmenter's input the name by which the node feeds it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, field: Tensor) -> Tensor:
+        return self.network(field)
+
+
+class _Expert(nn.Module):
+    """Answers alone: what a node asks for."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:
+        logits, maps, _ = self.network(crop)
+        return logits, maps
+
+
+def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
+    return {
+        "version": VERSION,
+        "seed": seed,
+        "segment": asdict(SEGMENT_SCHEDULE),
+        "experts": asdict(EXPERT_SCHEDULE),
+        "traits": TRAIT_WEIGHT,
+        "quality": quality_settings(),
+        "pictures": len(pictures),
+        "digests": hashlib.sha256("".join(picture.digest for picture in pictures).encode()).hexdigest()[:16],
+    }

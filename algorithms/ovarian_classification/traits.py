@@ -44,10 +44,11 @@ def traits_of(grey: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.fl
         return np.full(len(TRAITS), np.nan)
     width = max(3, round(RING_SHARE * np.sqrt(area)))
     ring = ndimage.binary_dilation(mask, iterations=width) & ~mask
-    smooth = cv2.GaussianBlur(grey, (0, 0), max(1.0, 0.02 * np.sqrt(area))).astype(np.float64)
+    scale_px = max(1.0, 0.02 * float(np.sqrt(area)))
+    smooth = cv2.GaussianBlur(grey, (0, 0), scale_px).astype(np.float64)
     around = float(grey[ring].mean()) + 5.0
     inside, coarse = grey[mask].astype(np.float64), smooth[mask]
-    edges = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1))[mask] / around
+    edges = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1))[mask] / around * scale_px
     fluid = (smooth < FLUID_BELOW * around) & mask
     rows, columns = np.nonzero(mask)
     spread = np.linalg.eigvalsh(np.cov(np.stack([rows, columns])))

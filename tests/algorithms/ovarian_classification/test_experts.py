@@ -1,0 +1,97 @@
+"""The networks on one picture, with made-up networks whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX
+from algorithms.ovarian_classification.classes import CLASSES, MALIGNANT, NORMAL
+from algorithms.ovarian_classification.experts import Experts
+
+
+class Segmenter:
+    def run(self, inputs):
+        field = inputs["field"]
+        assert field.shape == (2, 1, CANVAS_PX, CANVAS_PX)
+        return {"lesion": -6.0 + 12.0 * (field > 0.2)}
+
+
+class Expert:
+    """Logits by class, and a map that is strong in its upper left corner."""
+
+    def __init__(self, malignant, sign=1.0):
+        self.logits = np.zeros(len(CLASSES), np.float32)
+        self.logits[MALIGNANT] = malignant
+        self.sign = sign
+        self.seen = None
+
+    def run(self, inputs):
+        self.seen = inputs["crop"]
+        assert self.seen.shape == (2, 2, CROP_PX, CROP_PX)
+        maps = np.full((2, len(CLASSES), 7, 7), 0.1, np.float32)
+        maps[0, :, 1, 1] = 4.0 * self.sign
+        maps[1, :, 1, -2] = 4.0 * self.sign  # the mirror image's own left is on the right
+        return {"logits": np.stack([self.logits, self.logits]), "maps": maps}
+
+
+class Made:
+    def __init__(self, experts):
+        self.experts = experts
+
+    def open(self, name):
+        return Segmenter() if name.startswith("segment") else self.experts[name]
+
+
+def _picture():
+    rgb = np.full((200, 300, 3), 60, np.uint8)
+    rgb[60:120, 140:220] = 190
+    return rgb
+
+
+def _classified(malignant=1.0, sign=1.0, folds=(1,)):
+    names = [f"{kind}_{fold}" for kind in ("resnet50", "darknet19") for fold in folds]
+    experts = {name: Expert(malignant if name.startswith("resnet50") else 0.0, sign) for name in names}
+    return Experts(Made(experts), folds).classify(_picture()), experts
+
+
+def test_probabilities_by_hand():
+    """softmax of one logit 1 and seven 0: e / (e + 7); of eight equal ones 1/8."""
+    found, _ = _classified()
+    assert found.p_resnet50 == pytest.approx(np.e / (np.e + 7))
+    assert found.p_darknet19 == pytest.approx(1 / 8)
+    assert found.categories.sum() == pytest.approx(1.0)
+    assert found.p_lesion == pytest.approx(1 - (1 / (np.e + 7) + 1 / 8) / 2, abs=1e-6)
+    assert found.spread == 0.0
+
+
+def test_folds_are_averaged_and_their_spread_told():
+    experts = {"resnet50_1": Expert(0.0), "resnet50_2": Expert(2.0)}
+    experts |= {"darknet19_1": Expert(0.0), "darknet19_2": Expert(0.0)}
+    found = Experts(Made(experts), (1, 2)).classify(_picture())
+    low, high = 1 / 8, np.exp(2) / (np.exp(2) + 7)
+    assert found.p_resnet50 == pytest.approx((low + high) / 2)
+    assert found.spread == pytest.approx((high - low) / 4)  # half of it in one kind of network, none in the other
+
+
+def test_the_crop_is_about_the_lesion():
+    found, experts = _classified()
+    assert found.lesion[90, 180]
+    assert found.lesion.sum() == pytest.approx(60 * 80, rel=0.1)
+    crop = experts["resnet50_1"].seen
+    assert crop[0, 1, CROP_PX // 2, CROP_PX // 2] == pytest.approx(1.0, abs=0.02)
+    np.testing.assert_array_equal(crop[1], crop[0][..., ::-1])
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_map_shows_what_bears_on_the_answer_for_or_against_it(sign):
+    found, _ = _classified(sign=sign)
+    row, column = np.unravel_index(np.argmax(found.activation), found.activation.shape)
+    assert row < 90
+    assert column < 180
+    assert found.activation.max() == pytest.approx(1.0, abs=0.05)
+    assert found.activation[:, :40].max() == 0.0  # never seen
+
+
+def test_normal_is_the_ovary_without_a_lesion():
+    assert CLASSES[NORMAL] == "Ovary_Normal"

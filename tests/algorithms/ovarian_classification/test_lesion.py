@@ -1,0 +1,69 @@
+"""From what segmenters answer to one outline: answers are made up, so the right outline is known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from algorithms.ovarian_classification.lesion import FAINT_FROM, LESION_FROM, lesion_of
+
+
+class Bright:
+    """Takes what is brighter than -1 by some amount for lesion: the logit rises with brightness."""
+
+    def __init__(self, offset=-4.0, slope=8.0):
+        self.offset, self.slope = offset, slope
+
+    def run(self, inputs):
+        return {"lesion": self.offset + self.slope * (inputs["field"] + 1.0)}
+
+
+def _grey(discs):
+    grey = np.zeros((200, 320), np.uint8)
+    for x, y, radius, value in discs:
+        cv2.circle(grey, (x, y), radius, value, -1)
+    return grey
+
+
+def _dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+def test_it_is_where_the_networks_see_it():
+    grey = _grey([(220, 80, 40, 255)])
+    assert _dice(lesion_of(grey, [Bright()]), grey > 0) > 0.95
+
+
+def test_of_two_pieces_the_one_with_more_evidence():
+    grey = _grey([(220, 80, 40, 255), (60, 150, 20, 255)])
+    found = lesion_of(grey, [Bright()])
+    assert found[80, 220]
+    assert not found[150, 60]
+
+
+def test_holes_are_filled():
+    grey = _grey([(160, 100, 50, 255), (160, 100, 20, 0)])
+    assert lesion_of(grey, [Bright()])[100, 160]
+
+
+def test_a_faint_one_is_taken_at_half_its_height():
+    """The highest share, about 0.27, lies between both limits."""
+    found = lesion_of(_grey([(220, 80, 40, 255)]), [Bright(-6.0, 2.5)])
+    assert FAINT_FROM < 1 / (1 + np.exp(1.0)) < LESION_FROM
+    assert found[80, 220]
+    assert found.mean() < 0.12
+
+
+def test_nothing_is_nothing():
+    assert not lesion_of(_grey([]), [Bright()]).any()
+    assert not lesion_of(_grey([(220, 80, 40, 255)]), [Bright(-12.0, 2.0)]).any()
+
+
+def test_a_speck_is_none():
+    assert not lesion_of(_grey([(220, 80, 2, 255)]), [Bright()]).any()
+
+
+def test_several_networks_are_averaged():
+    """One that sees nothing halves the other's share, which is then below the limit at the faint rim only."""
+    grey = _grey([(220, 80, 40, 255)])
+    assert _dice(lesion_of(grey, [Bright(), Bright(-20.0, 0.0)]), grey > 0) > 0.9

@@ -1,0 +1,74 @@
+"""The networks: the document's depth, what they give, activation maps that add up to the logits."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("monai")
+from torch import nn  # noqa: E402
+
+from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX  # noqa: E402
+from algorithms.ovarian_classification.classes import CLASSES  # noqa: E402
+from algorithms.ovarian_classification.network import darknet19, resnet50, segmenter  # noqa: E402
+from algorithms.ovarian_classification.traits import TRAITS  # noqa: E402
+
+
+@pytest.fixture(scope="module", params=[resnet50, darknet19])
+def expert(request):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return request.param().eval()
+
+
+def _convolutions(network):
+    """Projections of the shortcuts do not count (He et al. 2016, table 1)."""
+    return [
+        name
+        for name, module in network.features.named_modules()
+        if isinstance(module, nn.Conv2d) and "downsample" not in name
+    ]
+
+
+def test_resnet_has_fifty_layers():
+    """49 convolutions and the classifier."""
+    assert len(_convolutions(resnet50())) + 1 == 50
+
+
+def test_darknet_has_nineteen_layers():
+    """18 convolutions (Redmon & Farhadi 2017, table 6) and the classifier in place of the nineteenth."""
+    assert len(_convolutions(darknet19())) + 1 == 19
+
+
+def test_what_an_expert_gives(expert):
+    with torch.no_grad():
+        logits, maps, traits = expert(torch.zeros(2, 2, CROP_PX, CROP_PX))
+    assert logits.shape == (2, len(CLASSES))
+    assert maps.shape[:2] == (2, len(CLASSES))
+    assert traits.shape == (2, len(TRAITS))
+
+
+def test_the_map_averages_to_the_logit(expert):
+    """Global average pooling: the mean of a class's map is its logit less the bias (Zhou et al. 2016, equation 2)."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        logits, maps, _ = expert(torch.randn(2, 2, CROP_PX, CROP_PX))
+    torch.testing.assert_close(maps.mean(dim=(2, 3)) + expert.classify.bias, logits, rtol=1e-4, atol=1e-4)
+
+
+def test_the_map_of_resnet_is_fine_enough_to_point():
+    with torch.no_grad():
+        maps = resnet50().eval()(torch.zeros(1, 2, CROP_PX, CROP_PX))[1]
+    assert min(maps.shape[2:]) >= 7
+
+
+def test_the_segmenter_keeps_the_size():
+    with torch.no_grad():
+        assert segmenter().eval()(torch.zeros(1, 1, CANVAS_PX, CANVAS_PX)).shape == (1, 1, CANVAS_PX, CANVAS_PX)
+
+
+def test_their_files_stay_small():
+    """Two bytes for each weight, fifteen files."""
+    sizes = [2 * sum(p.numel() for p in network().parameters()) for network in (resnet50, darknet19, segmenter)]
+    assert max(sizes) < 25e6
+    assert 5 * sum(sizes) < 60e6
