@@ -44,6 +44,8 @@ class Case:
         confirmed: what the person confirmed, with everything that follows from a correction recomputed; the draft
             itself where it was accepted as it stood, ``None`` where it was rejected.
         conclusion: the person's words; empty in a de-identified export.
+        simulated: whether every source says that it is a simulated image. What learns from such cases alone has seen
+            no patient. Cases of older exports without identities do not know, and count as not simulated.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Case:
     outcome: Outcome
     conclusion: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:

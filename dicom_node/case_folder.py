@@ -37,7 +37,7 @@ from dicom_node.analysis_file import read_analysis, write_analysis
 from dicom_node.annex_e import OF_THE_STANDARD, deidentify
 from dicom_node.burned_in import Pixels, clean
 from dicom_node.case import Case
-from dicom_node.cases import CaseRow, NodeCases, confirmed
+from dicom_node.cases import CaseRow, NodeCases, are_simulated, confirmed
 from dicom_node.errors import StorageError, UnreadableInstance, UsageError
 from dicom_node.pseudonyms import Pseudonyms
 from dicom_node.result import AnalysisResult, Evaluation
@@ -178,6 +178,7 @@ def _content(case: Case, row: CaseRow, identified: bool) -> dict[str, Any]:
         "options": dict(case.options),
         "outcome": case.outcome,
         "conclusion": case.conclusion,
+        "simulated": case.simulated,
         "reviewer": reviewer if identified else {"role": reviewer["role"]},
         "changed_keys": [change.key for change in row.act.changes],
         "decided_s": row.act.at_s if identified else None,
@@ -269,9 +270,15 @@ def _case(folder: Path, content: Mapping[str, Any]) -> Case:
             outcome=content["outcome"],
             conclusion=content["conclusion"],
             options=content["options"],
+            simulated=_simulated(folder, content),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{folder / CASE} does not hold a case: {error}") from error
+
+
+def _simulated(folder: Path, content: Mapping[str, Any]) -> bool:
+    """As the case says; of an older export, which does not, as its sources do."""
+    return bool(content["simulated"]) if "simulated" in content else are_simulated(_sources(folder))
 
 
 def _sources(folder: Path) -> tuple[Path, ...]:

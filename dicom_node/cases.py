@@ -2,7 +2,7 @@
 
 A case is a row; its files stay where they are, and nothing of it is kept twice:
 
-    sources     in the inbox
+    sources     in the inbox; they say themselves whether they are simulated
     drafted     outbox/<job id>/analysis.json
     confirmed   the draft with what the person set (review_acts)
 """
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
 from dicom_node.algorithm import ModelInfo
@@ -29,6 +29,7 @@ from dicom_node.job import AnalyseWork, Job, job_of_row
 from dicom_node.pseudonyms import Pseudonyms
 from dicom_node.result import AnalysisResult
 from dicom_node.review_rows import Act, act
+from dicom_node.simulated import sentence_of
 from dicom_node.storage import Inbox, Outbox
 
 log = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ class NodeCases:
             outcome=row.outcome,
             conclusion=row.act.conclusion,
             options=job.work.options,
+            simulated=are_simulated(sources),
         )
 
     def name_of(self, row: CaseRow) -> str:
@@ -192,12 +194,24 @@ def subject_of(source: Path, pseudonyms: Pseudonyms) -> str:
     Raises:
         UnreadableInstance: the file is no DICOM any more.
     """
-    tags = ["PatientID", "IssuerOfPatientID", "StudyInstanceUID"]
-    try:
-        header = dcmread(source, stop_before_pixels=True, specific_tags=tags)
-    except (OSError, InvalidDicomError) as error:
-        raise UnreadableInstance(f"{source.name} cannot be read as DICOM") from error
+    header = _header(source, ["PatientID", "IssuerOfPatientID", "StudyInstanceUID"])
     patient = str(header.get("PatientID") or "").strip()
     if patient:
         return pseudonyms.token("patient", patient, str(header.get("IssuerOfPatientID") or ""))
     return pseudonyms.token("study", str(header.get("StudyInstanceUID") or source.name))
+
+
+def are_simulated(sources: Sequence[Path]) -> bool:
+    """Whether every source says that it is a simulated image.
+
+    Raises:
+        UnreadableInstance: one is no DICOM any more.
+    """
+    return all(sentence_of(str(_header(path, ["ImageComments"]).get("ImageComments") or "")) for path in sources)
+
+
+def _header(source: Path, tags: list[str]) -> Dataset:
+    try:
+        return dcmread(source, stop_before_pixels=True, specific_tags=tags)
+    except (OSError, InvalidDicomError) as error:
+        raise UnreadableInstance(f"{source.name} cannot be read as DICOM") from error

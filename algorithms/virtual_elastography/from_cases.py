@@ -73,6 +73,13 @@ class CaseBatch(NamedTuple):
     pairs: Batch
 
 
+class Taught(NamedTuple):
+    """The cases that were learned from: their names, and whether all of them are simulated."""
+
+    ids: tuple[str, ...]
+    simulated: bool
+
+
 def train_from_cases(cases: Sequence[Case], out: Path, bench: Workbench) -> None:
     """Leaves a candidate in ``out``: both networks, manifest and card.
 
@@ -89,7 +96,8 @@ def train_from_cases(cases: Sequence[Case], out: Path, bench: Workbench) -> None
             f"{len(told)} of {len(cases)} cases have a confirmed region and score; at least {LEAST_CASES} are needed"
         )
     lessons = [case_lesson(one, networks) for one in told]
-    run = RunFolder(out, _settings(bench, [one.case_id for one in told]))
+    taught = taught_by(cases, [one.case_id for one in told])
+    run = RunFolder(out, _settings(bench, taught.ids))
     bench.progress(0.1, "simulating pairs to repeat")
     pairs, device = replayed(bench.seed), choose_device(bench.device)
     bench.progress(0.3, "region finder")
@@ -101,7 +109,12 @@ def train_from_cases(cases: Sequence[Case], out: Path, bench: Workbench) -> None
     loss = case_loss(Gaussians().to(device))
     generator = fit("generator", generator, batches, loss, GENERATOR_SCHEDULE, run, device, bench.seed)
     bench.progress(0.95, "writing")
-    _publish({GENERATOR: generator, REGION: finder}, out, bench.models, [one.case_id for one in told])
+    _publish({GENERATOR: generator, REGION: finder}, out, bench.models, taught)
+
+
+def taught_by(cases: Sequence[Case], ids: Sequence[str]) -> Taught:
+    """What is said of those of the cases that were learned from."""
+    return Taught(tuple(ids), all(case.simulated for case in cases if case.id in set(ids)))
 
 
 def _settings(bench: Workbench, ids: Sequence[str]) -> dict[str, Any]:
@@ -226,38 +239,54 @@ def _planes(planes: Sequence[np.ndarray]) -> Tensor:
 # What it leaves
 
 
-def _publish(networks: Mapping[str, nn.Module], out: Path, models: ModelFolder, ids: Sequence[str]) -> None:
+def _publish(networks: Mapping[str, nn.Module], out: Path, models: ModelFolder, taught: Taught) -> None:
     rng = np.random.default_rng(0)
     bmode = torch.from_numpy(rng.standard_normal((2, 1, CANVAS, CANVAS)).astype(np.float32))
     examples = {GENERATOR: {"bmode": bmode, "style": torch.tensor([[0.0], [1.0]])}, REGION: {"bmode": bmode}}
-    olds = {info.name: info.version for info in models.infos}
-    origin = [f"{info.name} {info.sha256}" for info in models.infos]
-    digest = hashlib.sha256("\n".join([*sorted(origin), *sorted(ids)]).encode()).hexdigest()[:6]
-    entries = []
     for name, graph in networks.items():
         assert isinstance(graph, Graph)
         content = graph.content()
         check_parity(Graph(content), content, examples[name])
         write_atomically(out / FILES[name], content)
+    entries = entries_of(models, taught)
+    write_manifest(out, entries)
+    before = next(info.version for info in models.infos if info.name == GENERATOR)
+    write_card(out / "model_card.md", _card(entries[0], taught, before))
+
+
+def entries_of(models: ModelFolder, taught: Taught) -> tuple[Entry, ...]:
+    """What the manifest says of a candidate that learned on from these models, the generator first.
+
+    Where the models saw simulated images only, and the cases are simulated too, so did the candidate.
+    """
+    olds, count = {info.name: info for info in models.infos}, len(taught.ids)
+    origin = [f"{info.name} {info.sha256}" for info in models.infos]
+    digest = hashlib.sha256("\n".join([*sorted(origin), *sorted(taught.ids)]).encode()).hexdigest()[:6]
+    entries = []
+    for name in FILES:
         old = dict(models.card(name))
         told = {key: old.pop(key, "") for key in ("inputs", "licence", "data")}
         old.pop("figures", None)  # those of the models that it started from
         entries.append(
             Entry(
                 name=name,
-                version=f"{olds[name].partition('+')[0]}+{len(ids)}cases.{digest}",
+                version=f"{olds[name].version.partition('+')[0]}+{count}cases.{digest}",
                 file=FILES[name],
                 inputs=told["inputs"],
                 licence=told["licence"],
-                data=f"{told['data']}; then {len(ids)} reviewed cases",
-                more={**old, "from_cases": {"cases": len(ids), "from_version": olds[name]}},
+                data=f"{told['data']}; then {_cases_in_words(taught)}",
+                simulated_only=olds[name].simulated_only and taught.simulated,
+                more={**old, "from_cases": {"cases": count, "from_version": olds[name].version}},
             )
         )
-    write_manifest(out, entries)
-    write_card(out / "model_card.md", _card(entries[0], len(ids), olds[GENERATOR]))
+    return tuple(entries)
 
 
-def _card(entry: Entry, cases: int, before: str) -> Card:
+def _cases_in_words(taught: Taught) -> str:
+    return f"{len(taught.ids)} reviewed cases{', all of simulated images' if taught.simulated else ''}"
+
+
+def _card(entry: Entry, taught: Taught, before: str) -> Card:
     return Card(
         title="virtual_elastography: generator and region finder",
         version=entry.version,
@@ -266,7 +295,7 @@ def _card(entry: Entry, cases: int, before: str) -> Card:
         inputs=entry.inputs,
         outputs="As those of the networks that it started from.",
         data=(
-            TrainingData("reviewed cases of a node", "the hospital's own", f"{cases} cases", "both networks"),
+            TrainingData("reviewed cases of a node", "the hospital's own", _cases_in_words(taught), "both networks"),
             TrainingData("simulator", "as dicom-node", f"{REPLAYED_PAIRS} pairs, repeated", "both networks"),
         ),
         training=f"Started from version {before}. Region finder: cross-entropy and Dice on confirmed regions. "
@@ -274,9 +303,7 @@ def _card(entry: Entry, cases: int, before: str) -> Card:
         "for, the elastogram kept elsewhere, and the losses of its training on simulated pairs. Fixed length, averaged "
         "weights.",
         folds="By subject: cases of subjects that are held out (by a hash of the subject) were not seen.",
-        figures=(
-            Figure("cases learned from", float(cases), "", "not held out; see models compare for what came of it"),
-        ),
+        figures=(Figure("cases learned from", float(len(taught.ids)), "", "not held out; see models compare"),),
         limits=(
             "It is no better than the reviewers were, and no wider than their cases.",
             "Its figures are those of its comparison with the models in use; those of the models that it started from "

@@ -70,6 +70,7 @@ def show_case(case_id: int, config_path: Path, as_json: bool) -> None:
         "role": row.act.reviewer.role,
         "organisation": row.act.reviewer.organisation,
         "conclusion": row.act.conclusion,
+        "simulated": case.simulated,
         "sources": [str(path) for path in case.sources],
         "drafted": dict(case.drafted.summary),
         "confirmed": None if case.confirmed is None else dict(case.confirmed.summary),
@@ -83,7 +84,8 @@ def show_case(case_id: int, config_path: Path, as_json: bool) -> None:
     for name in ("role", "organisation", "conclusion"):
         if told[name]:
             click.echo(f"{name:>12}  {told[name]}")
-    click.echo(f"{'sources':>12}  {len(case.sources)}, the first is {case.sources[0].name}")
+    kind = ", all simulated" if case.simulated else ""
+    click.echo(f"{'sources':>12}  {len(case.sources)}{kind}, the first is {case.sources[0].name}")
     changed = [(c.key, c.what, c.before, c.after, c.unit, c.because) for c in row.act.changes]
     show_table("changes", ("key", "what", "from", "to", "unit", "because"), changed, "nothing was changed")
 

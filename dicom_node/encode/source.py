@@ -22,6 +22,7 @@ from dicom_node.encode.attributes import (
 )
 from dicom_node.errors import InvalidResult
 from dicom_node.series import FrameRef, Plane, Spacing
+from dicom_node.simulated import sentence_of
 
 # Patient, Clinical Trial Subject, General Study, Patient Study and Clinical Trial Study modules (PS3.3 C.7.1-C.7.2)
 PATIENT = (
@@ -127,7 +128,6 @@ _OF_EVERY_INSTANCE = (
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
 )
-SIMULATED = "simulated image"
 
 # Lossy transfer syntaxes and what (0028,2114) calls them
 _LOSSY_METHODS = {
@@ -270,7 +270,7 @@ def _instance(path: Path, header: Dataset) -> SourceInstance:
         plane=_plane(header),
         spacing=Spacing(*spacing) if spacing and min(spacing) > 0 else None,
         lossy=_lossy(path, header),
-        simulated=_simulated(first_value(header, "ImageComments")),
+        simulated=sentence_of(first_value(header, "ImageComments")),
     )
 
 
@@ -345,15 +345,6 @@ def _items(header: Dataset, keyword: str) -> list[Dataset]:
     except UNREADABLE:
         return []
     return [item for item in items if len(item)]
-
-
-def _simulated(comment: str) -> str:
-    """The sentence of Image Comments that says an image is simulated; "" where there is none."""
-    if not comment.lstrip().casefold().startswith(SIMULATED):
-        return ""
-    line = comment.strip().splitlines()[0].strip()
-    end = line.find(". ")
-    return line if end < 0 else line[: end + 1]
 
 
 def planes_of_frames(header: Dataset) -> list[tuple[Plane, Spacing] | None]:

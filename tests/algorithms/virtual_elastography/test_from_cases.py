@@ -8,11 +8,23 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra train brings torch")
 
 from algorithms.virtual_elastography.case_lessons import CaseLesson, case_sample, rounds  # noqa: E402
+from algorithms.virtual_elastography.case_pictures import case_picture  # noqa: E402
 from algorithms.virtual_elastography.colours import RAMP, coloured, softness_of  # noqa: E402
-from algorithms.virtual_elastography.from_cases import MARGIN, CaseBatch, _planes, score_loss, softness  # noqa: E402
+from algorithms.virtual_elastography.from_cases import (  # noqa: E402
+    MARGIN,
+    CaseBatch,
+    _planes,
+    entries_of,
+    score_loss,
+    softness,
+    taught_by,
+)
 from algorithms.virtual_elastography.lessons import Lesson  # noqa: E402
 from algorithms.virtual_elastography.losses import Batch  # noqa: E402
 from algorithms.virtual_elastography.scoring import SCHEMES, scored  # noqa: E402
+from dicom_node.algorithm import ModelInfo  # noqa: E402
+from dicom_node.case import Case  # noqa: E402
+from dicom_node.correction import Change, corrected  # noqa: E402
 
 SIZE = 128
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE]
@@ -104,3 +116,45 @@ def test_rounds_show_every_case_and_are_always_full():
     shown = list(rounds(7, 3, np.random.default_rng(0)))
     assert [len(one) for one in shown] == [3, 3, 3]
     assert set(np.concatenate(shown)) == set(range(7))
+
+
+class InUse:
+    """The models that a training starts from, without their weights."""
+
+    def __init__(self, simulated_only: bool) -> None:
+        names = ("generator", "region")
+        self.infos = tuple(ModelInfo(name, "1.0", "a" * 64, simulated_only=simulated_only) for name in names)
+
+    def card(self, name: str) -> dict:
+        return {"inputs": "a picture", "licence": "as dicom-node", "data": "2400 pairs", "figures": {"ssim": 0.7}}
+
+
+def a_case(us, name: str, confirmed=None, simulated: bool = True) -> Case:
+    drafted = us.algorithm(finds=False).run(us.series_of(us.picture(us.disc()), BodyPartExamined="THYROID"))
+    outcome = "rejected" if confirmed is None else "corrected"
+    told = {"algorithm": "virtual_elastography", "version": "1", "models": (), "sources": (), "outcome": outcome}
+    return Case(name, name, drafted=drafted, confirmed=confirmed, simulated=simulated, **told)
+
+
+@pytest.mark.parametrize(
+    ("models", "real", "still"), [(True, None, True), (True, "c", False), (True, "unused", True), (False, None, False)]
+)
+def test_what_learned_from_simulated_cases_alone_says_so(us, models, real, still):
+    """One case of a patient among those that taught, or in the training before, and it has seen more."""
+    cases = [a_case(us, name, simulated=name != real) for name in ("a", "b", "c", "unused")]
+    taught = taught_by(cases, ["a", "b", "c"])
+    entries = entries_of(InUse(simulated_only=models), taught)
+    assert [(entry.name, entry.simulated_only) for entry in entries] == [("generator", still), ("region", still)]
+    assert entries[0].version.startswith("1.0+3cases.")
+    assert entries[0].data == f"2400 pairs; then 3 reviewed cases{', all of simulated images' * taught.simulated}"
+    assert entries[0].figures == {}
+
+
+def test_a_score_without_a_region_teaches_nothing(us):
+    """It would be one of the whole picture, corners and all."""
+    series = us.series_of(us.picture(us.disc()), BodyPartExamined="THYROID")
+    drafted = us.algorithm(finds=False).run(series)
+    scored_only = corrected(drafted, [Change("score", "3")]).result
+    assert case_picture(a_case(us, "a", scored_only), lambda _: series) is None
+    drawn = corrected(drafted, [Change("region", "125,85 175,85 175,135 125,135")]).result
+    assert case_picture(a_case(us, "b", drawn), lambda _: series).score == 4
