@@ -25,7 +25,7 @@ from dicom_node.case import Case, Outcome
 from dicom_node.correction import Change, corrected
 from dicom_node.database import Database
 from dicom_node.errors import StorageError, UnreadableInstance, UsageError
-from dicom_node.job import AnalyseWork, Job, job_of_row
+from dicom_node.job import AnalyseWork, job_of_row
 from dicom_node.pseudonyms import Pseudonyms
 from dicom_node.result import AnalysisResult
 from dicom_node.review_rows import Act, act
@@ -39,10 +39,16 @@ RESULT_JSON = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One row of ``cases`` with its act: what tables show. ``id`` is the node's own number."""
+    """One row of ``cases`` with its act: what tables show.
+
+    ``id`` is the node's own number; ``unit_uid`` the series or study, ``instances`` the SOP Instance UIDs, that were
+    analysed.
+    """
 
     id: int
     job_id: int
+    unit_uid: str
+    instances: tuple[str, ...]
     algorithm: str
     version: str
     models: tuple[ModelInfo, ...]
@@ -129,10 +135,8 @@ class NodeCases:
             StorageError: a source is no longer in the inbox.
             UsageError: the draft's analysis is gone or of an unknown kind.
         """
-        job = self._job(row.job_id)
-        assert isinstance(job.work, AnalyseWork)
-        sources = tuple(self._inbox.path_of(uid) for uid in job.work.instances)
-        missing = [uid for uid, path in zip(job.work.instances, sources, strict=True) if not path.exists()]
+        sources = tuple(self._inbox.path_of(uid) for uid in row.instances)
+        missing = [uid for uid, path in zip(row.instances, sources, strict=True) if not path.exists()]
         if missing:
             raise StorageError(
                 f"case {row.id}: {len(missing)} of {len(sources)} instances are no longer in the inbox, the first is "
@@ -150,7 +154,7 @@ class NodeCases:
             confirmed=confirmed(drafted, row.outcome, row.act.given),
             outcome=row.outcome,
             conclusion=row.act.conclusion,
-            options=job.work.options,
+            options=self._work(row.job_id).options,
             simulated=are_simulated(sources),
         )
 
@@ -162,9 +166,12 @@ class NodeCases:
         models = tuple(
             ModelInfo(model["name"], model["version"], model["sha256"]) for model in json.loads(row["models"])
         )
+        work = self._work(row["job_id"])
         return CaseRow(
             id=row["id"],
             job_id=row["job_id"],
+            unit_uid=work.unit_uid,
+            instances=work.instances,
             algorithm=row["algorithm"],
             version=row["algorithm_version"],
             models=models,
@@ -173,9 +180,11 @@ class NodeCases:
             act=act(self._database, row["act_id"]),
         )
 
-    def _job(self, job_id: int) -> Job:
+    def _work(self, job_id: int) -> AnalyseWork:
         (row,) = self._database.query("SELECT * FROM jobs WHERE id = ?", (job_id,))
-        return job_of_row(row)
+        work = job_of_row(row).work
+        assert isinstance(work, AnalyseWork)  # only drafts are reviewed
+        return work
 
 
 _ROWS = "SELECT * FROM cases"

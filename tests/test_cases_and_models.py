@@ -148,6 +148,10 @@ def test_from_reviews_to_a_promoted_model_and_back(site, call, tmp_path):
     assert len(listed) == PATIENTS
     assert {row["outcome"] for row in listed} == {"corrected"}
     assert {row["models"][0]["version"] for row in listed} == {"1.0"}
+    sent = [pydicom.dcmread(path, stop_before_pixels=True) for path, *_ in site.pictures[:PATIENTS]]
+    assert {(row["unit_uid"], *row["instances"]) for row in listed} == {
+        (picture.SeriesInstanceUID, picture.SOPInstanceUID) for picture in sent
+    }
 
     told = call("cases", "export", exported, *config)
     assert f"{PATIENTS} case(s) written" in told

@@ -71,6 +71,8 @@ def show_case(case_id: int, config_path: Path, as_json: bool) -> None:
         "organisation": row.act.reviewer.organisation,
         "conclusion": row.act.conclusion,
         "simulated": case.simulated,
+        "unit_uid": row.unit_uid,
+        "instances": list(row.instances),
         "sources": [str(path) for path in case.sources],
         "drafted": dict(case.drafted.summary),
         "confirmed": None if case.confirmed is None else dict(case.confirmed.summary),
