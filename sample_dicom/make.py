@@ -1,4 +1,4 @@
-"""Makes the sample series: simulated contrast ultrasound, cine MR and M-mode as scanners send them, with the truth.
+"""Makes the sample series: simulated ultrasound and cine MR as scanners send them, with the truth.
 
     python -m sample_dicom.make [FOLDER]
 
@@ -8,10 +8,10 @@ The same program makes the same objects: UIDs are derived from names, and pixels
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, JPEGLSLossless, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
@@ -27,8 +27,8 @@ from algorithms.ulm_decoupling.phantom import (
     write_truth_csv,
 )
 from algorithms.ulm_decoupling.screen import Region, side_by_side
-from sample_dicom import cine_mr, mmode, thyroid
-from sample_dicom.part10 import MANUFACTURER, uid, write
+from sample_dicom import cine_mr, mmode, pelvis, thyroid
+from sample_dicom.part10 import MANUFACTURER, set_pixels, uid, write
 
 SMALL_MOTION = Motion(breathing_mm=(0.02, 0.06), breathing_period_s=3.0, cardiac_mm=(0.01, 0.02))
 
@@ -43,10 +43,21 @@ DUAL = PhantomOptions(frames=50, rows=96, columns=88, bubbles_per_mm2=0.25, echo
 STILL = replace(DUAL, frames=1, rows=160, columns=160, seed=11)
 """The phantom behind a single B-mode picture, which no rule for contrast series should match."""
 
+PARTS = (
+    "ulm_decoupling",
+    "lv_quantification",
+    "mmode_ef",
+    "virtual_elastography",
+    "ovarian_classification",
+    "other",
+    "truth",
+)
+"""The folders."""
+
 
 def main(folder: Path) -> None:
     """Writes all samples below ``folder``."""
-    for part in ("ulm_decoupling", "lv_quantification", "mmode_ef", "virtual_elastography", "other", "truth"):
+    for part in PARTS:
         (folder / part).mkdir(parents=True, exist_ok=True)
     phantom = simulate(CONTRAST)
     write(contrast_cine(phantom), folder / "ulm_decoupling" / "ulm_phantom.dcm")
@@ -67,6 +78,12 @@ def main(folder: Path) -> None:
     for number, sample in enumerate(thyroid.samples(), start=1):
         write(thyroid.image(sample, number), folder / "virtual_elastography" / f"{sample.name}.dcm", JPEGLSLossless)
         thyroid.write_truth(sample, folder / "truth" / f"{sample.name}.json")
+    numbers: Counter[str] = Counter()
+    for scan in pelvis.samples():
+        numbers[scan.examination.name] += 1
+        ds = pelvis.image(scan, numbers[scan.examination.name])
+        write(ds, folder / "ovarian_classification" / f"{scan.name}.dcm", JPEGLSLossless)
+        pelvis.write_truth(scan, folder / "truth" / f"{scan.name}.json")
 
 
 def contrast_cine(phantom: Phantom) -> Dataset:
@@ -76,7 +93,7 @@ def contrast_cine(phantom: Phantom) -> Dataset:
     ds.SeriesDescription = "CEUS contrast ULM (simulated)"
     _set_contrast(ds)
     _set_cine(ds, phantom.options)
-    _set_pixels(ds, phantom.frames)
+    set_pixels(ds, phantom.frames)
     ds.SequenceOfUltrasoundRegions = [_region(Region(0, 0, columns - 1, rows - 1), phantom.options.spacing_mm)]
     return ds
 
@@ -88,7 +105,7 @@ def dual_view_cine(phantom: Phantom) -> tuple[Dataset, Region]:
     ds.SeriesDescription = "CEUS dual view ULM (simulated)"
     _set_contrast(ds)
     _set_cine(ds, phantom.options)
-    _set_pixels(ds, screen.frames)
+    set_pixels(ds, screen.frames)
     ds.SequenceOfUltrasoundRegions = [
         _region(region, phantom.options.spacing_mm) for region in (screen.tissue, screen.contrast)
     ]
@@ -100,7 +117,7 @@ def b_mode_still(phantom: Phantom) -> Dataset:
     rows, columns = phantom.options.shape
     ds = _header("b_mode_still", UltrasoundImageStorage, series_number=3, options=phantom.options)
     ds.SeriesDescription = "B-mode still (simulated)"
-    _set_pixels(ds, simulate_b_mode(phantom)[0])
+    set_pixels(ds, simulate_b_mode(phantom)[0])
     ds.SequenceOfUltrasoundRegions = [_region(Region(0, 0, columns - 1, rows - 1), phantom.options.spacing_mm)]
     return ds
 
@@ -162,20 +179,6 @@ def _set_cine(ds: Dataset, options: PhantomOptions) -> None:
     ds.CineRate = rate
     ds.RecommendedDisplayFrameRate = rate
     ds.PreferredPlaybackSequencing = 0
-
-
-def _set_pixels(ds: Dataset, pixels: np.ndarray) -> None:
-    """Image Pixel module (PS3.3 C.7.6.3): (frames, rows, columns[, 3]) or (rows, columns), uint8."""
-    colour = pixels.shape[-1] == 3
-    ds.Rows, ds.Columns = pixels.shape[-3:-1] if colour else pixels.shape[-2:]
-    ds.SamplesPerPixel = 3 if colour else 1
-    ds.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
-    if colour:
-        ds.PlanarConfiguration = 0
-    ds.BitsAllocated = ds.BitsStored = 8
-    ds.HighBit = 7
-    ds.PixelRepresentation = 0
-    ds.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
 
 
 def _region(region: Region, spacing_mm: float) -> Dataset:

@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
 from algorithms.mmode_ef.phantom import SIMULATED, Screen, ScreenOptions, random_screen
-from dicom_node.series import RegionFormat, UltrasoundRegion
-from sample_dicom.part10 import MANUFACTURER, uid
+from dicom_node.series import RegionFormat
+from sample_dicom.part10 import MANUFACTURER, region_item, set_pixels, uid
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _object(sample: Sample, screen: Screen, number: int) -> Dataset:
         ds.FrameIncrementPointer = 0x00181063  # FrameTime
         ds.FrameTime = str(FRAME_TIME_MS)
         ds.PreferredPlaybackSequencing = 0
-    _set_pixels(ds, pixels)
+    set_pixels(ds, pixels)
     ds.SequenceOfUltrasoundRegions = [region_item(region) for region in screen.regions]
     return ds
 
@@ -160,30 +160,3 @@ def _patient_and_study(sample: Sample, number: int) -> Dataset:
     ds.LossyImageCompression = "00"
     ds.TransducerType = "SECTOR_PHASED"
     return ds
-
-
-def _set_pixels(ds: Dataset, pixels: NDArray[np.uint8]) -> None:
-    """Image Pixel module (PS3.3 C.7.6.3): (frames, rows, columns, 3)."""
-    ds.Rows, ds.Columns = pixels.shape[1:3]
-    ds.SamplesPerPixel = 3
-    ds.PhotometricInterpretation = "RGB"
-    ds.PlanarConfiguration = 0
-    ds.BitsAllocated = ds.BitsStored = 8
-    ds.HighBit = 7
-    ds.PixelRepresentation = 0
-    ds.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
-
-
-def region_item(region: UltrasoundRegion) -> Dataset:
-    """One item of US Region Calibration (PS3.3 C.8.5.5)."""
-    item = Dataset()
-    item.RegionSpatialFormat = int(region.format)
-    item.RegionDataType = int(region.data)
-    item.RegionFlags = 0
-    item.RegionLocationMinX0, item.RegionLocationMinY0 = region.x0, region.y0
-    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = region.x1, region.y1
-    if region.reference_x0 is not None and region.reference_y0 is not None:
-        item.ReferencePixelX0, item.ReferencePixelY0 = region.reference_x0, region.reference_y0
-    item.PhysicalUnitsXDirection, item.PhysicalUnitsYDirection = int(region.unit_x), int(region.unit_y)
-    item.PhysicalDeltaX, item.PhysicalDeltaY = region.delta_x, region.delta_y
-    return item

@@ -1,4 +1,4 @@
-"""A simulated pelvic ultrasound study: a mass on a scanner's screen, a normal ovary, a cine, and a 3-D rendering."""
+"""Two simulated pelvic examinations: ovaries, a cyst and what else is seen; and a solid-cystic mass with a cine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 from pydicom.uid import UID, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
 from algorithms.ovarian_classification.phantom import (
@@ -21,55 +20,103 @@ from algorithms.ovarian_classification.phantom import (
     cine_of,
     picture_of,
 )
-from sample_dicom.part10 import MANUFACTURER, uid
+from dicom_node.series import RegionData, RegionFormat, RegionUnit, UltrasoundRegion
+from sample_dicom.part10 import MANUFACTURER, region_item, set_pixels, uid
 
 _SEED = 31
 FRAME_TIME_MS = 80.0
-CINE_FRAMES = 7
-SCREEN = PictureOptions(longest_px=640, whole_screen=True, probe="endocavity", marks=True, compressed=False)
-PICTURE = PictureOptions(longest_px=400, whole_screen=False, probe="endocavity", marks=False, compressed=False)
+CINE_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Examination:
+    """One patient's visit.
+
+    Attributes:
+        name: that UIDs are made of.
+        number: in the patient's ID, the study's ID and the time.
+        age: as DICOM writes it.
+    """
+
+    name: str
+    number: int
+    age: str
+
+
+OVARIES = Examination("pelvis", 1, "034Y")
+MASS = Examination("mass", 2, "061Y")
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One object: its name, the ending of the file left out, and its frames."""
+    """One object.
+
+    Attributes:
+        name: of its file, without the ending.
+        frames: of a still one, of a cine more.
+        examination: that it belongs to.
+    """
 
     name: str
     frames: tuple[SimulatedPicture, ...]
+    examination: Examination = OVARIES
+
+
+_STILLS = (
+    ("pelvis_right_ovary", OVARIES, "normal_ovary", 7, False),
+    ("pelvis_left_ovary", OVARIES, "normal_ovary", 14, False),
+    ("pelvis_cyst_flow", OVARIES, "doppler", 30, True),
+    ("pelvis_uterus", OVARIES, "uterus", 44, False),
+    ("pelvis_fluid", OVARIES, "ascites", 51, False),
+    ("pelvis_rendered", OVARIES, "three_d", 84, False),
+    ("mass_long", MASS, "high_grade_serous", 76, True),
+    ("mass_across", MASS, "high_grade_serous", 74, True),
+    ("mass_wall", MASS, "high_grade_serous", 70, False),
+    ("mass_other_side", MASS, "normal_ovary", 15, False),
+)
+"""Name, examination, kind, seed, and whether callipers and labels are on it. Seeds chosen for what is easy to see."""
 
 
 def samples() -> Iterator[Sample]:
-    """The objects of the study, in their order."""
-    kinds = (("mass", "high_grade_serous", SCREEN), ("ovary", "normal_ovary", PICTURE))
-    for number, (name, kind, options) in enumerate(kinds, start=1):
-        yield Sample(f"pelvis_{name}", (picture_of(np.random.default_rng((_SEED, number)), kind, options),))
-    yield Sample("pelvis_cine", cine_of(np.random.default_rng((_SEED, 3)), "serous_cyst", CINE_FRAMES, 4.0, PICTURE))
-    yield Sample("pelvis_rendered", (picture_of(np.random.default_rng((_SEED, 4)), "three_d", PICTURE),))
+    """The objects of both examinations, in their order; the cine is the last."""
+    for name, examination, kind, seed, marks in _STILLS:
+        options = _options(384, marks, monochrome=kind != "three_d")
+        yield Sample(name, (picture_of(np.random.default_rng((_SEED, seed)), kind, options),), examination)
+    cine = cine_of(
+        np.random.default_rng((_SEED, 77)), "high_grade_serous", CINE_FRAMES, 3.0, _options(288, False, monochrome=True)
+    )
+    yield Sample("mass_cine", cine, MASS)
+
+
+def _options(longest_px: int, marks: bool, *, monochrome: bool) -> PictureOptions:
+    return PictureOptions(longest_px, False, "endocavity", marks, compressed=False, monochrome=monochrome)
 
 
 def image(sample: Sample, number: int) -> Dataset:
-    """The sample as an Ultrasound (Multi-frame) Image Storage object (PS3.3 A.6, A.7), the number-th of the series."""
+    """The sample as an Ultrasound (Multi-frame) Image Storage object (PS3.3 A.6, A.7), the number-th of its series."""
+    first, examination = sample.frames[0], sample.examination
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = sop_class_of(sample)
     ds.SOPInstanceUID = uid(f"{sample.name}/instance")
-    ds.PatientName = "SIMULATED^PELVIS"
-    ds.PatientID = "SIM-OV-001"
+    ds.PatientName = f"SIMULATED^PELVIS^{examination.number}"
+    ds.PatientID = f"SIM-OV-{examination.number:03d}"
     ds.PatientBirthDate = ""
     ds.PatientSex = "F"
-    ds.PatientAge = "052Y"
-    ds.StudyInstanceUID = uid("pelvis/study")
-    ds.StudyID = "SIM5"
-    ds.StudyDate = ds.SeriesDate = ds.ContentDate = ds.AcquisitionDate = "20260109"
+    ds.PatientAge = examination.age
+    ds.StudyInstanceUID = uid(f"{examination.name}/study")
+    ds.StudyID = f"SIM5{examination.number}"
+    ds.StudyDate = ds.SeriesDate = ds.ContentDate = ds.AcquisitionDate = f"202601{8 + examination.number:02d}"
     ds.StudyTime = ds.SeriesTime = "150000"
     ds.ContentTime = ds.AcquisitionTime = f"1501{number:02d}"
     ds.StudyDescription = "Pelvic ultrasound (simulated)"
     ds.SeriesDescription = "Transvaginal, adnexa (simulated)"
-    ds.AccessionNumber = "SIM0005"
+    ds.AccessionNumber = f"SIM005{examination.number}"
     ds.ReferringPhysicianName = ""
     ds.Modality = "US"
-    ds.SeriesInstanceUID = uid("pelvis/series")
-    ds.SeriesNumber = 1
+    clip = len(sample.frames) > 1
+    ds.SeriesInstanceUID = uid(f"{examination.name}/series{'/clips' if clip else ''}")
+    ds.SeriesNumber = 2 if clip else 1
     ds.InstanceNumber = number
     ds.BodyPartExamined = "PELVIS"
     ds.Manufacturer = MANUFACTURER
@@ -77,15 +124,17 @@ def image(sample: Sample, number: int) -> Dataset:
     ds.DeviceSerialNumber = "0"
     ds.SoftwareVersions = f"seed {_SEED}"
     ds.PatientOrientation = ""
-    ds.ImageType = ["ORIGINAL", "PRIMARY", "GYNECOLOGY", "0001"]
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "GYNECOLOGY", _shown(first)]
     ds.ImageComments = SIMULATED
     ds.QualityControlImage = "YES"  # a phantom, not a patient (PS3.3 C.7.6.1)
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"
-    ds.TransducerType = "CURVED LINEAR"
-    _set_pixels(ds, np.stack([frame.rgb for frame in sample.frames]))
-    if sample.frames[0].mm_per_px is not None:
-        ds.SequenceOfUltrasoundRegions = [_region(sample.frames[0].region, sample.frames[0].mm_per_px)]
+    ds.TransducerType = "ENDOCAV_CLA"
+    if clip:
+        _set_cine(ds, len(sample.frames))
+    set_pixels(ds, _pixels(sample.frames))
+    if first.mm_per_px is not None:
+        ds.SequenceOfUltrasoundRegions = [region_item(region) for region in _regions(first, first.mm_per_px)]
     return ds
 
 
@@ -96,14 +145,23 @@ def sop_class_of(sample: Sample) -> UID:
 
 def write_truth(sample: Sample, path: Path) -> None:
     """What is seen, and for each frame the outline of lesion or ovary on the whole image (x to the right, y down)."""
+    first = sample.frames[0]
     truth = {
         "sop_instance_uid": uid(f"{sample.name}/instance"),
-        "kind": sample.frames[0].kind,
-        "category": sample.frames[0].category,
-        "labels": dict(sample.frames[0].labels),
+        "kind": first.kind,
+        "category": first.category,
+        "labels": dict(first.labels),
+        "mm_per_px": None if first.mm_per_px is None else round(first.mm_per_px, 4),
         "outline_px": [_outline(frame.lesion) for frame in sample.frames],
     }
-    path.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(truth) + "\n", encoding="utf-8")
+
+
+def _shown(picture: SimulatedPicture) -> str:
+    """Value 4 of Image Type (PS3.3 C.8.5.6.1.1): 2-D 1, colour Doppler 10, 3-D rendering 40 (hexadecimal)."""
+    if picture.labels.get("three_d"):
+        return "0040"
+    return "0011" if picture.flow_region else "0001"
 
 
 def _outline(lesion: NDArray[np.bool_]) -> list[list[int]]:
@@ -114,35 +172,28 @@ def _outline(lesion: NDArray[np.bool_]) -> list[list[int]]:
     return [[int(x), int(y)] for x, y in corners]
 
 
-def _set_pixels(ds: Dataset, frames: NDArray[np.uint8]) -> None:
-    """Image Pixel and, of a cine, Multi-frame and Cine modules (PS3.3 C.7.6.3, C.7.6.6, C.7.6.5)."""
-    grey = (frames == frames[..., :1]).all()
-    if len(frames) > 1:
-        ds.NumberOfFrames = len(frames)
-        ds.FrameIncrementPointer = Tag("FrameTime")
-        ds.FrameTime = FRAME_TIME_MS
-    ds.Rows, ds.Columns = frames.shape[1:3]
-    ds.SamplesPerPixel = 1 if grey else 3
-    ds.PhotometricInterpretation = "MONOCHROME2" if grey else "RGB"
-    if not grey:
-        ds.PlanarConfiguration = 0
-    ds.BitsAllocated = ds.BitsStored = 8
-    ds.HighBit = 7
-    ds.PixelRepresentation = 0
-    stored = frames[..., 0] if grey else frames
-    ds.PixelData = stored.tobytes() + b"\0" * (stored.size % 2)
+def _set_cine(ds: Dataset, frames: int) -> None:
+    """Multi-frame and Cine modules (PS3.3 C.7.6.6, C.7.6.5)."""
+    ds.NumberOfFrames = frames
+    ds.FrameIncrementPointer = 0x00181063  # FrameTime
+    ds.FrameTime = f"{FRAME_TIME_MS:g}"
+    ds.PreferredPlaybackSequencing = 0
 
 
-def _region(bounds: tuple[int, int, int, int], mm_per_px: float) -> Dataset:
-    """One item of US Region Calibration (PS3.3 C.8.5.5): 2-D tissue, in cm."""
-    item = Dataset()
-    item.RegionSpatialFormat = 1
-    item.RegionDataType = 1
-    item.RegionFlags = 0
-    item.RegionLocationMinX0, item.RegionLocationMinY0 = bounds[:2]
-    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = bounds[2:]
-    item.ReferencePixelX0 = 0
-    item.ReferencePixelY0 = 0
-    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3
-    item.PhysicalDeltaX = item.PhysicalDeltaY = round(mm_per_px / 10, 8)
-    return item
+def _pixels(frames: tuple[SimulatedPicture, ...]) -> NDArray[np.uint8]:
+    """One plane where nothing is coloured; without the first axis for a still."""
+    pixels = np.stack([frame.rgb for frame in frames])
+    if (pixels == pixels[..., :1]).all():
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    return pixels if len(frames) > 1 else pixels[0]
+
+
+def _regions(picture: SimulatedPicture, mm_per_px: float) -> Iterator[UltrasoundRegion]:
+    """Where tissue is shown, and where flow is, both in cm."""
+    cm = round(mm_per_px / 10, 8)
+    both = ((RegionData.TISSUE, picture.region), (RegionData.COLOR_FLOW, picture.flow_region))
+    for data, bounds in both:
+        if bounds is not None:
+            yield UltrasoundRegion(
+                *bounds, RegionFormat.TWO_D, data, RegionUnit.CENTIMETRE, RegionUnit.CENTIMETRE, cm, cm
+            )

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UltrasoundImageStorage
 
 from algorithms.virtual_elastography.phantom import SIMULATED, Pair, PairOptions, random_screen
-from sample_dicom.part10 import MANUFACTURER, uid
+from sample_dicom.part10 import MANUFACTURER, set_pixels, uid
 
 _SEED = (117, 5)
 """The same neck for both nodules, since a lesion is painted last; chosen for a picture that is easy to read."""
@@ -81,7 +81,7 @@ def image(sample: Sample, number: int) -> Dataset:
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"
     ds.TransducerType = "LINEAR"
-    _set_pixels(ds, sample.pixels)
+    set_pixels(ds, sample.pixels)
     ds.SequenceOfUltrasoundRegions = [_region(sample)]
     return ds
 
@@ -101,20 +101,6 @@ def write_truth(sample: Sample, path: Path) -> None:
         "lesion_px": [[int(x) + x0, int(y) + y0] for x, y in outline],
     }
     path.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
-
-
-def _set_pixels(ds: Dataset, pixels: NDArray[np.uint8]) -> None:
-    """Image Pixel module (PS3.3 C.7.6.3)."""
-    colour = pixels.ndim == 3
-    ds.Rows, ds.Columns = pixels.shape[:2]
-    ds.SamplesPerPixel = 3 if colour else 1
-    ds.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
-    if colour:
-        ds.PlanarConfiguration = 0
-    ds.BitsAllocated = ds.BitsStored = 8
-    ds.HighBit = 7
-    ds.PixelRepresentation = 0
-    ds.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
 
 
 def _region(sample: Sample) -> Dataset:
