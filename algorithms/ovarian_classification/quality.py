@@ -28,7 +28,7 @@ MODEL = "quality"
 LABELS = ("adnexa", "lesion", "ascites", "blood_flow", "three_d", "undetermined")
 SIMULATED_ONLY = ("ascites", "three_d", "undetermined")
 """Public images have no such labels: the simulator taught these three."""
-INPUT_PX = 112
+INPUT_PX = 96
 LEAST_SIDE_PX = 32
 LEAST_CONTRAST = 8
 """Grey values between the darkest and the brightest hundredth of an image."""
@@ -70,7 +70,7 @@ class QualityTest:
 
 
 def quality_input(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(3, 112, 112) of 0..1: the whole picture in the middle of a black square."""
+    """(3, 96, 96) of 0..1: the whole picture in the middle of a black square."""
     rows, columns = rgb.shape[:2]
     scale = INPUT_PX / max(rows, columns)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
