@@ -76,7 +76,7 @@ def rows_of(values: Mapping[str, Any]) -> list[Row]:
     rows = _table(values)
     for name, part in (values["sets"] or {}).items():
         told = {"held_out_fold": "judged by the fold that never saw them", "all_networks": "judged by all networks"}
-        rows += [{"figure": f"— {part['images']} pictures {told[name]}"}, *_table(part)[:3]]
+        rows += [{"figure": f"— {part['images']} pictures {told[name]}"}, *_table(part)[:2]]
     rows += [
         _row(f"{name}: AUC of its probability", values["classes"][name], "auc", values["classes"][name]["images"])
         for name in CLASSES
