@@ -81,8 +81,8 @@ def test_explain_says_of_each_series_which_rule_took_it_and_what_failed(call):
     rule = "contrast ultrasound to ULM"
     line = (ROOT / "routing.yaml").read_text().splitlines().index(f"  - name: {rule}") + 1
     assert shown.out.count(f"+ {rule} (line {line}): matched; 1 of 1 instance to ulm_decoupling") == 2
-    # neither the still, the thyroid, the cine MR nor the two M-modes
-    assert shown.out.count(f"- {rule} (line {line}): did not match") == 5
+    # neither the still, the thyroid, the cine MR, the two M-modes nor the three series of the pelvis
+    assert shown.out.count(f"- {rule} (line {line}): did not match") == 8
     cine = "cine MR to left-ventricle quantification"
     line = (ROOT / "routing.yaml").read_text().splitlines().index(f"  - name: {cine}") + 1
     assert shown.out.count(f"+ {cine} (line {line}): matched; 160 of 160 instances to lv_quantification") == 1
@@ -90,9 +90,12 @@ def test_explain_says_of_each_series_which_rule_took_it_and_what_failed(call):
     line = (ROOT / "routing.yaml").read_text().splitlines().index(f"  - name: {m_mode}") + 1
     assert shown.out.count(f"+ {m_mode} (line {line}): matched; 1 of 1 instance to mmode_ef") == 2
     assert shown.out.count("matched; 2 of 2 instances to virtual_elastography") == 1  # the thyroid
+    assert "matched; 6 of 6 instances to ovarian_classification" in shown.out
+    assert "matched; 5 of 5 instances to ovarian_classification" in shown.out  # with the cine, a series of its own
+    assert shown.out.count("to ovarian_classification") == 2
     assert 'saw "UltrasoundImageStorage"' in shown.out
     found = json.loads(call("explain", SAMPLES, "--json", "--config", ROOT / "routing.yaml").out)
-    assert sorted(entry["matched"] for entry in found if entry["kind"] == "series") == [0, 0, 1, 1, 1, 1, 1]
+    assert sorted(entry["matched"] for entry in found if entry["kind"] == "series") == [0] * 5 + [1] * 5
 
 
 def test_explain_imagines_the_association(call, tmp_path):
