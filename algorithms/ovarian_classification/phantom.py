@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from algorithms.ovarian_classification import colour_flow, rendered_view, screen_furniture, strips, unusable
 from algorithms.ovarian_classification.examined import PELVIC, scene_of
@@ -115,12 +116,12 @@ def _three_d(rng: np.random.Generator, options: PictureOptions) -> SimulatedPict
             tile = cv2.resize(plane.rgb, (half_columns - 4, half_rows - 4), interpolation=cv2.INTER_AREA)
             y, x = (place // 2) * half_rows, (place % 2) * half_columns
             rgb[y : y + half_rows - 4, x : x + half_columns - 4] = tile
-        surface = rendered_view.surface((half_rows - 4, half_columns - 4), shown != "uterus", rng)
-        rgb[half_rows : 2 * half_rows - 4, half_columns : 2 * half_columns - 4] = surface
+        view = _rendered((half_rows - 4, half_columns - 4), shown, rng)
+        rgb[half_rows : 2 * half_rows - 4, half_columns : 2 * half_columns - 4] = view
     else:
         left, top = round(rng.uniform(0, 0.2) * columns), round(rng.uniform(0, 0.12) * rows)
         right, bottom = columns - round(rng.uniform(0, 0.15) * columns), rows - round(rng.uniform(0, 0.1) * rows)
-        rgb[top:bottom, left:right] = rendered_view.surface((bottom - top, right - left), shown != "uterus", rng)
+        rgb[top:bottom, left:right] = _rendered((bottom - top, right - left), shown, rng)
         region = (left, top, right - 1, bottom - 1)
     for place, line in enumerate(("3D", f"Th{rng.integers(10, 60)}", "Qual high1", "SIMULATED")):
         screen_furniture.write(rgb, line, (columns - 80, 16 + 14 * place), style.ink, style)
@@ -139,6 +140,12 @@ def _three_d(rng: np.random.Generator, options: PictureOptions) -> SimulatedPict
         region=region,
         mm_per_px=None,
     )
+
+
+def _rendered(shape: tuple[int, int], shown: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+    if shown == "uterus" and rng.random() < 0.7:
+        return rendered_view.coronal_uterus(shape, rng)
+    return rendered_view.surface(shape, shown != "uterus", rng)
 
 
 def _strip(kind: str, rng: np.random.Generator, options: PictureOptions) -> SimulatedPicture:

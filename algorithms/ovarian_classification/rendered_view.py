@@ -1,4 +1,4 @@
-"""Three-dimensional views: a shaded surface in skin tones or sepia, alone or beside three planes of the volume."""
+"""Three-dimensional views in skin tones or sepia: a shaded surface, and the uterus's coronal plane as a thick slice."""
 
 from __future__ import annotations
 
@@ -55,6 +55,31 @@ def surface(shape: tuple[int, int], opened: bool, rng: np.random.Generator) -> N
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     reach = np.hypot(x / rng.uniform(0.8, 1.2), y / rng.uniform(0.8, 1.2)) + 0.12 * _smooth(shape, 0.25 * size, rng)
     shade = shade * np.clip((rng.uniform(0.85, 1.3) - reach) / 0.06, 0, 1)
+    return _toned(shade, rng)
+
+
+def _toned(shade: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """(rows, columns, 3) of shades 0 to 1."""
     tones = np.array(_TONES[int(rng.integers(len(_TONES)))], np.float32)
     place = np.clip(shade, 0, 1) * (len(tones) - 1)
     return np.stack([np.interp(place, range(len(tones)), tones[:, band]) for band in range(3)], -1).astype(np.uint8)
+
+
+def coronal_uterus(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """(rows, columns, 3): a pear of muscle round the bright triangle of the cavity, soft as averaged slices are."""
+    size = min(shape)
+    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32)
+    turn = rng.uniform(-0.3, 0.3)
+    x, y = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    warp = 0.03 * _smooth(shape, 0.25 * size, rng)
+    waist = rng.uniform(0.5, 0.75) - rng.uniform(0.12, 0.25) * np.tanh(2.5 * y)
+    pear = 1 - np.hypot(x / waist, y / rng.uniform(0.75, 0.95)) + warp
+    cavity = 0.42 - 0.55 * (y + 0.35) - np.abs(x) / rng.uniform(0.65, 1.0) + 0.6 * warp
+    cavity = np.minimum(cavity, y + rng.uniform(0.3, 0.42) - rng.uniform(0, 0.35) * (0.5 - np.abs(x)))
+    shade = 0.25 + 0.06 * _smooth(shape, 0.3 * size, rng)
+    shade += rng.uniform(0.1, 0.22) * np.clip(pear / 0.05, 0, 1)
+    shade -= rng.uniform(0.1, 0.2) * np.clip((cavity + 0.1) / 0.05, 0, 1)
+    shade += rng.uniform(0.35, 0.55) * np.clip(cavity / 0.04, 0, 1)
+    grain = cv2.GaussianBlur(rng.rayleigh(1.0, shape).astype(np.float32), (0, 0), rng.uniform(1.0, 2.2))
+    shade = shade * (0.45 + 0.44 * grain) * np.clip((rng.uniform(1.05, 1.4) - np.hypot(x, y)) / 0.15, 0, 1)
+    return _toned(shade, rng)
