@@ -32,6 +32,7 @@ BASIS = local("SCORE_BASIS", "What the score rests on")
 
 SUBJECT_AGE = Code("121033", "DCM", "Subject Age")
 CA125 = Code("10334-1", "LN", "Cancer Ag 125 [Units/volume] in Serum or Plasma")
+IMAGE = Unit("{image}", "images")
 YEAR = Unit("a", "years")
 ARBITRARY_UNIT_PER_ML = Unit("[arb'U]/mL", "U/ml")
 

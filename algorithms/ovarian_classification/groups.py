@@ -14,7 +14,7 @@ from algorithms.ovarian_classification import concepts
 from algorithms.ovarian_classification.clinical import Clinical
 from algorithms.ovarian_classification.examination import Examination, Found, Image, thresholds
 from algorithms.ovarian_classification.theta import CLAMP
-from dicom_node.codes import COUNT, MILLIMETRE, NO_UNITS, PIXEL, SQUARE_MILLIMETRE
+from dicom_node.codes import MILLIMETRE, NO_UNITS, PIXEL, SQUARE_MILLIMETRE
 from dicom_node.formula import evaluate
 from dicom_node.region import PerPixel
 from dicom_node.result import Evaluation, Measurement, MeasurementGroup, Region, Shape
@@ -111,7 +111,7 @@ def _counts(examination: Examination) -> list[Measurement]:
     used = Measurement(
         concepts.IMAGES_USED,
         len(numbers),
-        COUNT,
+        concepts.IMAGE,
         key="images_used",
         formula=f"sum({uses})",
         limits=(1, max(total, 2)),  # at least one image stays
@@ -121,7 +121,7 @@ def _counts(examination: Examination) -> list[Measurement]:
     dropped = Measurement(
         concepts.IMAGES_DROPPED,
         total - len(numbers),
-        COUNT,
+        concepts.IMAGE,
         key="images_dropped",
         formula=f"{total} - images_used",
         decimals=0,

@@ -131,7 +131,7 @@ def test_an_excluded_image_no_longer_counts(ovary):
 
 
 def test_one_image_must_stay(ovary):
-    with pytest.raises(CorrectionError, match=r"images_used .* 0 count is beyond its limits"):
+    with pytest.raises(CorrectionError, match=r"images_used .* 0 images is beyond its limits"):
         corrected(ovary.run(ovary.answer()), [Change("use_1", "excluded")])
     two = ovary.run(ovary.answer(), ovary.answer())
     with pytest.raises(CorrectionError, match="images_used"):

@@ -12,7 +12,8 @@ import pytest
 from pydicom.uid import RLELossless
 
 from algorithms.ovarian_classification.phantom import SimulatedPicture
-from dicom_node.encode import EncodeJob
+from dicom_node.correction import Change, corrected
+from dicom_node.encode import ChangedValue, Draft, EncodeJob, Outcome, Verification, encode_verified
 from dicom_node.run import RunOutcome, analyse
 from sample_dicom import pelvis
 from sample_dicom.part10 import write
@@ -142,6 +143,26 @@ def test_a_decision_is_final_and_an_abstention_asks_for_a_person(ovary, outcome)
     assert made.content["requires_review"] is True
     report = pydicom.dcmread(made.objects[-1].path)
     assert report.PreliminaryFlag == "PRELIMINARY"
+
+
+def test_what_a_reviewer_excludes_is_told_in_the_verified_report(ovary, mixed, sources, judged, tmp_path):
+    done = corrected(mixed.result, [Change("use_1", "excluded"), Change("lesion_2", "30,40 90,40 90,80")])
+    at = datetime(2026, 3, 5, tzinfo=UTC)
+    changes = tuple(ChangedValue(one.what, one.before, one.after) for one in done.applied)
+    said = "Image 1 shows bowel."
+    act = Verification("Meyer^Anna", "radiologist", "City Hospital", at, Outcome.CORRECTED, said, changes)
+    job = EncodeJob(at, UUID(int=7), {}, verification=act)
+    draft = Draft(mixed.result, mixed.objects, sent=True)
+    made = encode_verified(done.result, ovary.algorithm().info, sources, job, draft, tmp_path)
+    assert [entry.role for entry in made] == ["pdf", "report"]
+    assert [error for entry in made for error in judged("/usr/bin/dciodvfy", entry.path)] == []
+    report = pydicom.dcmread(made[-1].path)
+    assert report.VerificationFlag == "VERIFIED"
+    first = items(report, "125007")[1]
+    assert items(first, "IMAGE_USE")[0].ConceptCodeSequence[0].CodeValue == "excluded"
+    assert items(first, "USE_REASON")[0].TextValue == "excluded by the reviewer"
+    (theta,) = items(items(report, "125007")[0], "THETA")
+    assert float(theta.MeasuredValueSequence[0].NumericValue) == pytest.approx(done.result.summary["theta"])
 
 
 def test_without_an_outline_there_is_no_segmentation(ovary, outcome):
