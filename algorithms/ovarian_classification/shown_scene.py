@@ -70,7 +70,7 @@ def shown(shot: Shot, swing: int) -> SimulatedPicture:
         return np.ascontiguousarray(lines[:, first : first + BEAMS])
 
     grey = fan.on_screen(part(shot.lines))
-    grey = unusable.spoiled(shot.fault, grey, rng)
+    grey = unusable.spoiled(shot.fault, grey, fan.seen, rng)
     outline = np.zeros(grey.shape, bool)
     if shot.scene.inside_mm is not None and not shot.fault:
         outline = (fan.on_screen(part(shot.scene.inside_mm)) > 0) & fan.seen

@@ -23,21 +23,23 @@ def in_the_air(tissue: Tissue, rng: np.random.Generator) -> None:
         tissue.echo_db += np.where(reach > 0, np.maximum(rng.uniform(-10, 4) - patch - tissue.echo_db, 0), 0)
 
 
-def spoiled(fault: str, grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """(rows, columns) grey values with one of FAULTS."""
+def spoiled(
+    fault: str, grey: NDArray[np.float32], seen: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """(rows, columns) grey values with one of FAULTS; seen: the fan."""
     size = min(grey.shape)
     if fault == "black":
         return np.zeros_like(grey)
     if fault == "blurred":
         return cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.04, 0.1) * size)
     if fault == "saturated":
-        return np.where(grey > 0, np.clip(grey * rng.uniform(1.5, 2.5) + rng.uniform(170, 240), 0, 255), 0)
+        return np.where(seen, np.clip(grey * rng.uniform(1.5, 2.5) + rng.uniform(170, 240), 0, 255), 0)
     if fault == "dim":
         return np.clip(grey * rng.uniform(0.3, 0.6) - rng.uniform(20, 60), 0, 255)
     if fault == "noise":
         grain = rng.rayleigh(1.0, grey.shape).astype(np.float32)
         smooth = cv2.GaussianBlur(grain, (0, 0), sigmaX=rng.uniform(0.8, 3), sigmaY=rng.uniform(0.6, 1.2))
-        return np.where(grey > 0, np.clip(rng.uniform(20, 90) * smooth, 0, 255), 0)
+        return np.where(seen, np.clip(rng.uniform(20, 90) * smooth, 0, 255), 0)
     if fault == "sliver":
         kept = np.zeros_like(grey)
         middle, half = rng.uniform(0.2, 0.8) * grey.shape[1], rng.uniform(0.015, 0.05) * grey.shape[1]
