@@ -20,12 +20,14 @@ from algorithms.ovarian_classification.quality_pool import ELSEWHERE, PELVIS, SI
 Sample = tuple[NDArray[np.float32], NDArray[np.float32]]
 """(3, INPUT_PX, INPUT_PX) of 0..1, and (6,): 0, 1, or nan where nothing is known."""
 
-SHARES: Mapping[str, float] = {PELVIS: 0.36, SIMULATED: 0.24, "others": 0.22, ELSEWHERE: 0.08, "made": 0.10}
+SHARES: Mapping[str, float] = {PELVIS: 0.34, SIMULATED: 0.20, "others": 0.28, ELSEWHERE: 0.06, "made": 0.12}
 """Of the samples; what the pool lacks leaves its share to the rest."""
 WITHOUT_MARKS, WITHIN_SCREEN, TO_SECTOR, TURNED, TINTED, COARSE = 0.35, 0.25, 0.25, 0.3, 0.12, 0.3
 """Share of the pictures that are changed so."""
 LEAST_KEPT = 0.7
 """Of either side when a picture is cropped."""
+ANY_WAY_UP = ("MR", "CT, X-ray, nuclear medicine", "no patient")
+"""Kinds of which a picture may come in any of eight orientations, and as its negative."""
 BLOOD_FLOW = LABELS.index("blood_flow")
 UNDETERMINED = tuple(float(label == "undetermined") for label in LABELS)
 UNKNOWABLE = tuple(float("nan") if label == "undetermined" else 0.0 for label in LABELS)
@@ -82,6 +84,8 @@ def sample_of(lesson: Lesson, rng: np.random.Generator) -> Sample:
         rgb = lesson.rgb[top:bottom, left:right]
         if np.isfinite(labels[BLOOD_FLOW]):
             labels[BLOOD_FLOW] = flow_label(lesson.flow[top:bottom, left:right])
+    if lesson.kind in ANY_WAY_UP and rng.random() < 0.5:
+        rgb = np.rot90(rgb, int(rng.integers(4))) if rng.random() < 0.6 else 255 - rgb
     rgb = _shaped(rgb, rng)
     rgb = shaded(rgb, rng)
     if rng.random() < WITHIN_SCREEN:
