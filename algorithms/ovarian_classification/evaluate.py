@@ -31,8 +31,7 @@ READERS = {
     "ResNet-50": ("resnet50",),
     "Darknet-19": ("darknet19",),
     "ensemble": ("ensemble",),
-    "ensemble at sensitivity 0.95": ("ensemble", "at_sensitivity_95"),
-    "by block": ("examinations",),
+    "examinations": ("examinations",),
     "lesion or normal": ("lesion_vs_normal",),
 }
 WANTED = {("auc", "ensemble"): ">= 0.80", ("auc", "lesion or normal"): ">= 0.87"}
@@ -73,12 +72,16 @@ def _sets(judged: Sequence[JudgedPicture]) -> dict[str, Any] | None:
 
 def rows_of(values: Mapping[str, Any]) -> list[Row]:
     """The table: readers side by side, then what belongs to the ensemble alone."""
-    rows = _table(values)
+    rows = _table(values) + [
+        _row(f"{name} at the 0.95 threshold", values["ensemble"]["at_sensitivity_95"], name, values["images"])
+        for name in ("sensitivity", "specificity")
+    ]
+    rows.append(_row("abstained (between both thresholds)", values["ensemble"]["band"], "abstained", values["images"]))
     for name, part in (values["sets"] or {}).items():
         told = {"held_out_fold": "judged by the fold that never saw them", "all_networks": "judged by all networks"}
         rows += [{"figure": f"— {part['images']} pictures {told[name]}"}, *_table(part)[:2]]
     rows += [
-        _row(f"{name}: AUC of its probability", values["classes"][name], "auc", values["classes"][name]["images"])
+        _row(f"{name}: AUC", values["classes"][name], "auc", values["classes"][name]["images"])
         for name in CLASSES
         if values["classes"][name]["images"]
     ]
@@ -122,7 +125,7 @@ def cell(part: Mapping[str, Any], name: str) -> str | None:
 
 
 def _ends(ends: Sequence[float] | None) -> str:
-    return "" if ends is None else f"({ends[0]:.2f}-{ends[1]:.2f})"
+    return "" if ends is None else f"({ends[0]:.2f}–{ends[1]:.2f})"
 
 
 def _row(figure: str, part: Mapping[str, Any], name: str, images: int, wanted: str = "") -> Row:
@@ -185,11 +188,11 @@ def _notes(values: Mapping[str, Any], judged: Sequence[JudgedPicture]) -> list[s
         f"{by['held_out_fold']} judged by the fold that never saw their block, at thresholds of the other folds; "
         f"{by['all_networks']} by all five, at the node's thresholds",
         "AUC: DeLong; accuracy, sensitivity, specificity, PPV, NPV: Wilson; both take pictures as independent; "
-        "kappa, F1, means and what is called by block: bootstrap over blocks, 2000 draws; all 95 %",
+        "kappa, F1, means and the lines by block of patients: bootstrap over blocks, 2000 draws; all 95 %",
         "calls: each network and the ensemble at the Youden threshold; lesion where P(lesion) >= 0.5; "
         f"thresholds rest on {point.rests_on}",
         "AUC by picture property and by class: of the ensemble's theta, and of the class's own probability",
-        "by block: theta over all pictures of a block",
+        "examinations: theta over all pictures of a block; a block is malignant where one picture is",
     ]
     told += [
         _compared(name, one)

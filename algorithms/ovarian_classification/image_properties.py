@@ -69,7 +69,7 @@ def groups_of(properties: Sequence[Properties]) -> dict[str, NDArray[np.bool_]]:
         "whole sector with its curved outline": ~cut,
     }
     sizes = np.array([np.nan if one.lesion_share is None else one.lesion_share for one in properties], float)
-    found |= {f"lesion or ovary, share of the sector: {name}": part for name, part in _thirds(sizes).items()}
+    found |= {f"size of lesion or ovary: {name}": part for name, part in _thirds(sizes).items()}
     light = np.array([one.brightness for one in properties], float)
     found |= {f"brightness: {name}": part for name, part in _thirds(light).items()}
     return found

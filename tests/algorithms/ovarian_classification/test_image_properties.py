@@ -68,16 +68,14 @@ def test_groups_part_the_pictures():
     groups = groups_of(properties)
     assert groups["with Doppler colour"].tolist() == [n % 2 == 0 for n in range(9)]
     assert groups["with calipers or other coloured marks"].sum() == 6
-    for kind in ("lesion or ovary, share of the sector", "brightness"):
+    for kind in ("size of lesion or ovary", "brightness"):
         parts = [groups[f"{kind}: {third} third"] for third in ("lowest", "middle", "highest")]
         assert np.stack(parts).sum(axis=0).max() == 1
-    sized = sum(
-        groups[f"lesion or ovary, share of the sector: {third} third"] for third in ("lowest", "middle", "highest")
-    )
+    sized = sum(groups[f"size of lesion or ovary: {third} third"] for third in ("lowest", "middle", "highest"))
     assert sized.tolist() == [1] * 8 + [0]
     assert groups["brightness: lowest third"].tolist() == [True] * 3 + [False] * 6
 
 
 def test_without_sizes_there_are_no_thirds_of_them():
     groups = groups_of([Properties(False, 0, False, None, 50.0)] * 4)
-    assert not any(name.startswith("lesion") for name in groups)
+    assert not any(name.startswith("size") for name in groups)
