@@ -3,7 +3,8 @@
 The document collects age, CA-125 and ultrasound report with the images and cleans them (US 12394048 B2, steps I and
 II), but no formula of its score has them: it claims to work from the images alone. So does this. The age comes from
 the header, CA-125 and the report from a file beside (option clinical_folder). The words of the report are not kept:
-nothing here needs them, and they may name the patient.
+nothing here needs them, and they may name the patient. All of it is told in a note, not as a measurement: notes are
+left out when a case is exported without identity.
 """
 
 from __future__ import annotations

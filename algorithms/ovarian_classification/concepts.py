@@ -30,12 +30,7 @@ DECISIONS: dict[Decision, Code] = {
 THRESHOLD_FROM = local("THRESHOLD_FROM", "Where the thresholds come from")
 BASIS = local("SCORE_BASIS", "What the score rests on")
 
-SUBJECT_AGE = Code("121033", "DCM", "Subject Age")
-CA125 = Code("10334-1", "LN", "Cancer Ag 125 [Units/volume] in Serum or Plasma")
 IMAGE = Unit("{image}", "images")
-YEAR = Unit("a", "years")
-ARBITRARY_UNIT_PER_ML = Unit("[arb'U]/mL", "U/ml")
-
 P_RESNET50 = local("P_RESNET50", "P(cancer) of this image by ResNet-50, not calibrated")
 P_DARKNET19 = local("P_DARKNET19", "P(cancer) of this image by Darknet-19, not calibrated")
 P_LESION = local("P_LESION", "P(lesion) of this image, not calibrated")

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 from algorithms.ovarian_classification import concepts
-from algorithms.ovarian_classification.clinical import Clinical
 from algorithms.ovarian_classification.examination import Examination, Found, Image, thresholds
 from algorithms.ovarian_classification.theta import CLAMP
 from dicom_node.codes import MILLIMETRE, NO_UNITS, PIXEL, SQUARE_MILLIMETRE
@@ -30,10 +29,10 @@ MOST = 700.0
 """Above it exp() has no number; a probability is 0 long before."""
 
 
-def groups_of(examination: Examination, clinical: Clinical) -> tuple[MeasurementGroup, ...]:
+def groups_of(examination: Examination) -> tuple[MeasurementGroup, ...]:
     """The examination, then its images in their order."""
     images = enumerate(examination.images, start=1)
-    return _examination(examination, clinical), *(_image(image, number) for number, image in images)
+    return _examination(examination), *(_image(image, number) for number, image in images)
 
 
 def tracking_id(number: int) -> str:
@@ -41,13 +40,13 @@ def tracking_id(number: int) -> str:
     return f"image {number}"
 
 
-def _examination(examination: Examination, clinical: Clinical) -> MeasurementGroup:
+def _examination(examination: Examination) -> MeasurementGroup:
     return MeasurementGroup(
         tracking_id="examination",
         finding=concepts.EXAMINATION,
         site=concepts.OVARY,
         evidence=tuple(dict.fromkeys(image.ref for image in examination.used)),
-        measurements=(*_scores(examination), *_counts(examination), *_clinical(clinical)),
+        measurements=(*_scores(examination), *_counts(examination)),
         evaluations=(
             _decision(examination),
             Evaluation(concepts.THRESHOLD_FROM, threshold_text(examination)),
@@ -128,15 +127,6 @@ def _counts(examination: Examination) -> list[Measurement]:
         settable=False,
     )
     return [used, dropped]
-
-
-def _clinical(clinical: Clinical) -> list[Measurement]:
-    told = []
-    if clinical.age_years is not None:
-        told.append(Measurement(concepts.SUBJECT_AGE, clinical.age_years, concepts.YEAR))
-    if clinical.ca125_u_per_ml is not None:
-        told.append(Measurement(concepts.CA125, clinical.ca125_u_per_ml, concepts.ARBITRARY_UNIT_PER_ML))
-    return told
 
 
 def _decision(examination: Examination) -> Evaluation:

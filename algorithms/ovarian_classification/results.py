@@ -58,7 +58,7 @@ def compose(examination: Examination, clinical: Clinical, options: Options) -> A
     numbered = tuple(enumerate(examination.images, start=1))
     return AnalysisResult(
         summary=summary_of(examination),
-        groups=groups_of(examination, clinical),
+        groups=groups_of(examination),
         segments=tuple(segment for number, image in numbered for segment in _segments(image, number)),
         pictures=(
             Picture(

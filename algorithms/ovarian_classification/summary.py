@@ -85,6 +85,13 @@ def notes_of(examination: Examination, clinical: Clinical) -> tuple[str, ...]:
 
 
 def _of_clinical(clinical: Clinical) -> Iterator[str]:
+    told = []
+    if clinical.age_years is not None:
+        told.append(f"age {clinical.age_years:.3g} years by the header")
+    if clinical.ca125_u_per_ml is not None:
+        told.append(f"CA-125 {clinical.ca125_u_per_ml:g} U/ml")
+    if told:
+        yield f"known besides, and not used: {', '.join(told)}"
     if clinical.has_report:
         yield "an ultrasound report came with the examination: its words were not used and are not kept"
     yield from clinical.remarks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from algorithms.ovarian_classification import Options, create
 from algorithms.ovarian_classification.operating import Operating
 from algorithms.ovarian_classification.summary import COLUMNS
-from dicom_node.algorithm import NoModels, UnsuitableSeries
+from dicom_node.algorithm import ModelInfo, NoModels, UnsuitableSeries
 from dicom_node.correction import Change, CorrectionError, correctable, corrected
 from dicom_node.errors import ModelError
 from dicom_node.series import Series
@@ -215,6 +216,30 @@ def test_progress_goes_on(ovary):
 def test_without_weights_there_is_no_algorithm():
     with pytest.raises(ModelError, match="no model 'segment_1'"):
         create(Options(), NoModels())
+
+
+class Shelf:
+    """Models that can be opened, with cards."""
+
+    def __init__(self, **cards) -> None:
+        self.cards = {"quality": {"familiarity": {"limit": 9.0}}, **cards}
+
+    def open(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(info=ModelInfo(name, "1.0", "a" * 64))
+
+    def card(self, name: str) -> dict:
+        return self.cards.get(name, {})
+
+
+def test_every_model_is_named_and_the_operating_point_is_the_cards(ovary):
+    algorithm = create(Options(), Shelf(resnet50_1={"operating": ovary.operating.to_card()}))
+    kinds = ("segment", "resnet50", "darknet19")
+    assert [one.name for one in algorithm.info.models] == [f"{kind}_{n}" for kind in kinds for n in range(1, 6)] + [
+        "quality"
+    ]
+    assert algorithm._judges.operating == ovary.operating
+    with pytest.raises(ModelError, match="no operating point"):
+        create(Options(), Shelf())
 
 
 @pytest.mark.parametrize("wrong", [{"frames_per_clip": 0}, {"threshold": "best"}, {"clinical_folder": "beside"}])

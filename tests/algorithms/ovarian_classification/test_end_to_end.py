@@ -90,8 +90,6 @@ def test_the_report_has_the_examination_and_every_image(mixed):
     (probability,) = items(examination, "111047")
     assert probability.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue == "1"
     assert items(examination, "DECISION")[0].ConceptCodeSequence[0].CodeValue == "malignant"
-    (age,) = items(examination, "121033")
-    assert float(age.MeasuredValueSequence[0].NumericValue) == int(pelvis.OVARIES.age[:3])
     assert items(examination, "SCORE_BASIS")[0].TextValue.startswith("the images alone")
     for group, area in ((lesion, 1), (ovary, 1), (dropped, 0), (bare, 0)):
         assert len(items(group, "42798000")) == area
@@ -189,5 +187,4 @@ def test_a_path_of_this_machine_and_clinical_words_are_in_no_object(ovary, outco
     texts = [pydicom.dcmread(entry.path).to_json() for entry in made.objects] + [repr(made.content)]
     assert not [word for text in texts for word in (str(folder), "Jane Roe") if word in text]
     report = pydicom.dcmread(made.objects[-1].path)
-    (ca125,) = items(report, "10334-1")
-    assert float(ca125.MeasuredValueSequence[0].NumericValue) == 87.5
+    assert "CA-125 87.5 U/ml" in report.to_json()
