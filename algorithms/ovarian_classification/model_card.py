@@ -121,13 +121,13 @@ def card(
         data=_data(pictures),
         training="The document's depth (50 layers; 19 convolutions) at a quarter of the width, without pretrained "
         "weights, which could not be had. AdamW, weight decay 0.0005, fixed length, averaged weights; crop, turn, "
-        "flip, zoom, shift, exposure; marks drawn at random on pictures of every class; masks that err as a "
-        "segmentation does. The eight classes and what a reader would describe (echo, fluid, borders, shape) are "
-        f"taught together.\n\nWays that were tried:\n{ways or '- none told'}",
+        "flip, zoom, shift, exposure; marks drawn at random on pictures of every class; outlines as segmenters "
+        "that never saw the picture find them. The eight classes and what a reader would describe (echo, fluid, "
+        f"borders, shape) are taught together.\n\nWays that were tried:\n{ways or '- none told'}",
         folds="Five. The pictures do not say which patient they are of, but numbers in a row often are of one: runs of "
         f"numbers are kept together ({len(set(blocks_of(pictures).tolist()))} blocks), long runs cut where neighbours "
-        "look least alike, and no block is on both sides. Thresholds and calibration of a fold rest on the others: "
-        f"{operating.rests_on}.",
+        "look least alike, and no block is on both sides. Thresholds and calibration for a fold rest on the other "
+        f"four; the node's on {operating.rests_on}.",
         figures=[*_reader_figures(values), *_other_figures(values), *_quality_figures(quality_figures)],
         limits=_limits(values, operating),
     )
@@ -181,9 +181,8 @@ def _other_figures(values: Mapping[str, Any]) -> list[Figure]:
     for part, name, title, count in wanted:
         value = _value(values[part] or {}, name)
         if value is not None:
-            found.append(
-                Figure(title, value, UNIT, f"{values[part][count]} {part if count != 'images' else 'pictures'}")
-            )
+            of = "blocks" if part == "examinations" else "pictures"
+            found.append(Figure(title, value, UNIT, f"{values[part][count]} {of}"))
     marks = values["marks"] or {}
     titles = {
         "drawn": "auc with other marks drawn on",
