@@ -38,7 +38,7 @@ def drawn_over(screen: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
         at, step = int(rng.choice([1, columns - 4])), max(4, int(rows * rng.uniform(0.05, 0.12)))
         screen[::step, at : at + 3] = 200
     for _ in range(int(rng.integers(1, 12))):
-        _write(screen, rng, (int(rng.choice([2, int(0.75 * columns)])), int(rng.integers(6, rows))))
+        _write(screen, rng, (int(rng.choice([2, int(0.75 * columns)])), int(rng.integers(6, max(7, rows)))))
     return screen
 
 
