@@ -150,9 +150,9 @@ def teratoma(tissue: Tissue, rng: np.random.Generator) -> Field:
 def theca_tumour(tissue: Tissue, rng: np.random.Generator) -> Field:
     """Thecoma or fibroma: solid, even, dark, smooth, taking sound away in stripes."""
     inside, _, _ = _outline(tissue, rng, (0.12, 0.27), 0.05)
-    tissue.solid(inside, rng.uniform(-14, -6), rng.uniform(1, 2.2), 4.0)
+    tissue.solid(inside, rng.uniform(-9, -3), rng.uniform(1, 2.2), 4.0)
     stripes = np.maximum(tissue.noise(0.05 * tissue.probe.depth_mm, 2 * tissue.probe.depth_mm), -0.4)
-    taken = rng.uniform(2, 5) + rng.uniform(1, 4) * stripes
+    taken = rng.uniform(1, 3.5) + rng.uniform(1, 4) * stripes
     tissue.loss += np.where(inside > 0, taken, 0).astype(np.float32)
     tissue.wall(inside, rng.uniform(0.7, 1.2), rng.uniform(-2, 4), 0.2)
     return inside
