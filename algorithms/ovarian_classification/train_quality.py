@@ -47,7 +47,7 @@ from algorithms.training.run import RunFolder
 from dicom_node.algorithm import Workbench
 
 VERSION = "1.0.0"
-SCHEDULE = Schedule(epochs=20, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, warm_up_epochs=1)
+SCHEDULE = Schedule(epochs=56, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, warm_up_epochs=1)
 SAMPLES = 1600
 """Of an epoch."""
 LIMIT_FOLD, TEST_FOLD = FOLDS - 2, FOLDS - 1
