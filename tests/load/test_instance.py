@@ -130,4 +130,4 @@ def test_values_that_pydicom_cannot_convert_are_absent(write_image, scratch):
     path.write_bytes(path.read_bytes().replace(b"DS\x02\x0040", b"DS\x02\x00x!"))
     series = load_series([path], scratch)
     assert series.volumes[0].timing is None
-    assert series.volumes[0].regions == ()
+    assert [region.stale for region in series.volumes[0].regions] == [True]
