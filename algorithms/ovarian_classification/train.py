@@ -22,6 +22,7 @@ from algorithms.ovarian_classification.classes import MALIGNANT_CLASS
 from algorithms.ovarian_classification.evaluate import evaluate
 from algorithms.ovarian_classification.experts import Experts
 from algorithms.ovarian_classification.folds import FOLDS, folds_of
+from algorithms.ovarian_classification.judged import Scores
 from algorithms.ovarian_classification.lesion import lesion_of
 from algorithms.ovarian_classification.lessons import (
     Lesson,
@@ -37,6 +38,7 @@ from algorithms.ovarian_classification.lessons import (
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
 from algorithms.ovarian_classification.network import darknet19, resnet50, segmenter
 from algorithms.ovarian_classification.operating import Operating, fit_operating
+from algorithms.ovarian_classification.roc import area
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
 from algorithms.ovarian_classification.training_data import Labelled, read_labelled
 from algorithms.ovarian_classification.tried import TRIED
@@ -218,7 +220,9 @@ def operating_points(
     folds = np.asarray(held_out)
 
     def fitted(chosen: NDArray[np.bool_], rests_on: str) -> Operating:
-        return fit_operating(answers[chosen, 0], answers[chosen, 1], cancer[chosen], rests_on)
+        found = fit_operating(answers[chosen, 0], answers[chosen, 1], cancer[chosen], rests_on)
+        thetas = [Scores(*pair, found).theta for pair in answers[chosen]]
+        return replace(found, rests_on=f"{rests_on}: AUC {area(thetas, cancer[chosen]):.2f}")
 
     each = "each judged by the one fold's networks that never saw its block"
     whole = fitted(folds >= 0, f"{len(pictures)} MMOTU pictures ({np.count_nonzero(cancer)} malignant), {each}")
