@@ -10,7 +10,6 @@ left out when a case is exported without identity.
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +66,9 @@ def _age(text: str, remarks: list[str]) -> float | None:
 
 
 def _is_ca125(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= MOST_CA125_U_PER_ML
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= MOST_CA125_U_PER_ML  # not so NaN; JSON's whole numbers may be too large for a float
 
 
 def _file(study_uid: str, folder: str, remarks: list[str]) -> dict[str, Any]:

@@ -50,6 +50,8 @@ def test_the_file_of_the_examination_is_read(examination, tmp_path):
         ({"ca125_u_per_ml": -1}, "is no number"),
         ({"ca125_u_per_ml": True}, "is no number"),
         ('{"ca125_u_per_ml": NaN}', "is no number"),
+        ('{"ca125_u_per_ml": Infinity}', "is no number"),
+        ('{"ca125_u_per_ml": 1' + 400 * "0" + "}", "is no number"),  # more than a float can hold
         ({"report_text": 4711}, "report_text is no text"),
         ({SECRET: 1}, "keys not known are left aside (1)"),
     ],
