@@ -77,8 +77,9 @@ class Found:
     Attributes:
         p_resnet50, p_darknet19: P(cancer), not calibrated, 0..1.
         p_lesion: that it shows a lesion of any kind, 0..1.
-        spread: standard deviation of P(cancer) over the folds' networks.
-        mask: (rows, columns) bool of the picture: the lesion, or the ovary; may be empty.
+        spread: standard deviation of P(cancer) over the networks of the folds, mean of both kinds.
+        packed_mask: the mask with eight pixels in a byte, row by row: an examination may have hundreds.
+        shape_px: (rows, columns) of it.
         outline: of the mask, on the frame; ``None`` where there is none.
         activation: uint8, 0..255, the class activation map for cancer over the picture, at a smaller size.
     """
@@ -87,9 +88,16 @@ class Found:
     p_darknet19: float
     p_lesion: float
     spread: float
-    mask: NDArray[np.bool_]
+    packed_mask: NDArray[np.uint8]
+    shape_px: tuple[int, int]
     outline: Points | None
     activation: NDArray[np.uint8]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(rows, columns) of the picture: the lesion, or the ovary; may be empty."""
+        rows, columns = self.shape_px
+        return np.unpackbits(self.packed_mask, count=rows * columns).reshape(rows, columns).astype(np.bool_)
 
     @property
     def is_lesion(self) -> bool:
@@ -217,7 +225,8 @@ def _found(classified: Classified, box: Box) -> Found:
         p_darknet19=float(classified.p_darknet19),
         p_lesion=float(classified.p_lesion),
         spread=float(classified.spread),
-        mask=mask,
+        packed_mask=np.packbits(mask),
+        shape_px=(mask.shape[0], mask.shape[1]),
         outline=outline_of(mask, box[:2]),
         activation=_kept_small(classified.activation),
     )

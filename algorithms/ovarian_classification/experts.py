@@ -23,11 +23,11 @@ class Classified:
     """What the networks say of one picture.
 
     ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. ``categories``: (8,) in the
-    order of CLASSES, mean of both. ``spread``: standard deviation of the probability of cancer over all networks of
-    the folds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where none was found.
-    ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class activation map for cancer: how much each
-    place bears on the answer, for cancer or against it (in most pictures what counts is what speaks against it); 0
-    outside what it saw.
+    order of CLASSES, mean of both. ``spread``: standard deviation of the probability of cancer over the networks of
+    the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where none
+    was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class activation map for cancer: how
+    much each place bears on the answer, for cancer or against it (in most pictures what counts is what speaks against
+    it); 0 outside what it saw.
     """
 
     p_resnet50: float

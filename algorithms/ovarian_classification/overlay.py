@@ -103,7 +103,7 @@ def _draw_used(bitmap: Bitmap.Image, draw: ImageDraw.ImageDraw, image: Image, ex
     assert image.found is not None
     rgb, found = image.picture.rgb, image.found
     what = "lesion" if found.is_lesion else "ovary"
-    outlined = f"picture, {what} outlined" if found.mask.any() else "picture; nothing was outlined"
+    outlined = f"picture, {what} outlined" if found.packed_mask.any() else "picture; nothing was outlined"
     for place, (title, shown) in enumerate(
         ((outlined, rgb), ('activation map, class "cancer", blended', blended(rgb, found)))
     ):

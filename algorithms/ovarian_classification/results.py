@@ -81,7 +81,7 @@ def compose(examination: Examination, clinical: Clinical, options: Options) -> A
 def _segments(image: Image, number: int) -> list[Segment]:
     """What was outlined on a used image: a lesion, or the ovary."""
     found = image.found
-    if found is None or not found.mask.any():
+    if found is None or not found.packed_mask.any():
         return []
     return [
         Segment(
