@@ -179,7 +179,6 @@ def _mark_rows(marks: Mapping[str, Any] | None) -> list[Row]:
 
 def _notes(values: Mapping[str, Any], judged: Sequence[JudgedPicture]) -> list[str]:
     by = values["judged_by"]
-    point = judged[0].scores.operating
     against = values["ensemble"]["against"]
     told = [
         f"{values['images']} pictures ({values['malignant_images']} malignant) in {values['blocks']} blocks "
@@ -190,7 +189,7 @@ def _notes(values: Mapping[str, Any], judged: Sequence[JudgedPicture]) -> list[s
         "AUC: DeLong; accuracy, sensitivity, specificity, PPV, NPV: Wilson; both take pictures as independent; "
         "kappa, F1, means and the lines by block of patients: bootstrap over blocks, 2000 draws; all 95 %",
         "calls: each network and the ensemble at the Youden threshold; lesion where P(lesion) >= 0.5; "
-        f"thresholds rest on {point.rests_on}",
+        f"thresholds rest on {' or '.join(_rests_on(judged))}",
         "AUC by picture property and by class: of the ensemble's theta, and of the class's own probability",
         "examinations: theta over all pictures of a block; a block is malignant where one picture is",
     ]
@@ -202,6 +201,13 @@ def _notes(values: Mapping[str, Any], judged: Sequence[JudgedPicture]) -> list[s
     if values["segmentation"] is None:
         told.append("no masks: no figures of segmentation and activation map")
     return told
+
+
+def _rests_on(judged: Sequence[JudgedPicture]) -> list[str]:
+    """What the node's thresholds rest on, where some were judged by them, and those of the folds in one."""
+    nodes = {one.scores.operating.rests_on for one in judged if one.fold is None}
+    by_fold = any(one.fold is not None for one in judged)
+    return [*sorted(nodes), *(["the four folds that a picture is not held out in"] if by_fold else [])]
 
 
 def _compared(name: str, one: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ from algorithms.ovarian_classification.lessons import (
 )
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
 from algorithms.ovarian_classification.network import darknet19, resnet50, segmenter
-from algorithms.ovarian_classification.operating import Operating, fit_operating
+from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating
 from algorithms.ovarian_classification.roc import area
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
 from algorithms.ovarian_classification.training_data import Labelled, read_labelled
@@ -48,6 +48,7 @@ from algorithms.training.loop import Schedule, choose_device, fit
 from algorithms.training.manifest import write_manifest
 from algorithms.training.run import RunFolder
 from dicom_node.algorithm import EvaluationReport, Workbench
+from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
 SEGMENT_SCHEDULE = Schedule(epochs=28, batch_size=16, learning_rate=3e-3, weight_decay=5e-4, warm_up_epochs=1)
@@ -159,10 +160,11 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     """Trains the sixteen networks, writes them into ``out`` with manifest and card, and judges them by the folds.
 
     Raises:
-        UsageError: ``data`` holds no labelled pictures, or ``out`` holds a run with other settings.
+        UsageError: ``data`` holds no labelled pictures or too few, or ``out`` holds a run with other settings.
     """
     pictures = read_labelled(data)
     held_out = folds_of(pictures).tolist()
+    refuse_too_few(pictures, held_out)
     lessons = [lesson_of(picture) for picture in pictures]
     run = RunFolder(out, _settings(pictures, bench.seed))
     device = choose_device(bench.device)
@@ -178,6 +180,25 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
             expert = train_expert(kind, fold_of(number, taught, held_out), run, device, bench.seed)
             export_expert(expert, out / f"{kind}_{number + 1}.onnx")
     publish(pictures, held_out, train_quality(data, out, run, bench), data, out, bench)
+
+
+def refuse_too_few(pictures: Sequence[Labelled], held_out: Sequence[int]) -> None:
+    """Says before the training what would fail after it.
+
+    Raises:
+        UsageError: without one of the folds there are too few pictures to fit an operating point on, or too few with
+            a mask for one batch of the segmenter's.
+    """
+    for number in range(FOLDS):
+        rest = [picture for picture, fold in zip(pictures, held_out, strict=True) if fold != number]
+        cancers = sum(picture.category == MALIGNANT_CLASS for picture in rest)
+        masks = sum(bool(picture.mask.any()) for picture in rest)
+        if min(cancers, len(rest) - cancers) < LEAST_OF_EACH or masks < SEGMENT_SCHEDULE.batch_size:
+            raise UsageError(
+                f"too few pictures: without fold {number + 1} of {FOLDS} there are {cancers} malignant and "
+                f"{len(rest) - cancers} others, {masks} with a mask; needed are {LEAST_OF_EACH} of either kind and "
+                f"{SEGMENT_SCHEDULE.batch_size} masks"
+            )
 
 
 def fold_of(number: int, lessons: Sequence[Lesson], held_out: Sequence[int]) -> Fold:

@@ -62,7 +62,7 @@ def read_labelled(data: Path, load: Load | None = None) -> tuple[Labelled, ...]:
         load: reads DICOM files, such as ``Workbench.load``; without it they are refused.
 
     Raises:
-        UsageError: no such file, a column or picture is missing, or a class is none of the eight.
+        UsageError: no such file, a column or picture is missing, a mask is no picture, or a class is none of the eight.
     """
     rows = _rows(data / LABELS)
     return tuple(sorted((_read(data, row, load) for row in rows), key=lambda picture: (picture.number, picture.name)))
@@ -71,9 +71,10 @@ def read_labelled(data: Path, load: Load | None = None) -> tuple[Labelled, ...]:
 def _rows(file: Path) -> list[Mapping[str, str]]:
     try:
         text = file.read_text("utf-8-sig")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         raise UsageError(
-            f"{file} cannot be read ({error.strerror}): needed is a folder with labels.csv (image,class), images/ and, "
+            f"{file} cannot be read ({reason}): needed is a folder with labels.csv (image,class), images/ and, "
             "for segmentation, masks/"
         ) from error
     reader = csv.DictReader(io.StringIO(text))
@@ -83,6 +84,9 @@ def _rows(file: Path) -> list[Mapping[str, str]]:
     rows = list(reader)
     if not rows:
         raise UsageError(f"{file} names no picture")
+    short = [number for number, row in enumerate(rows, start=2) if not row["image"] or row["class"] is None]
+    if short:
+        raise UsageError(f"{file}, line {short[0]}: needs an image and its class")
     unknown = sorted({row["class"] for row in rows} - set(CLASSES))
     if unknown:
         raise UsageError(f"{file}: class {', '.join(unknown)} is none of {', '.join(CLASSES)}")
@@ -124,7 +128,10 @@ def _mask(stem: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     for ending in MASK_ENDINGS:
         file = stem.with_name(stem.name + ending)
         if file.exists():
-            values = np.asarray(Image.open(file).convert("L"))
+            try:
+                values = np.asarray(Image.open(file).convert("L"))
+            except (OSError, UnidentifiedImageError) as error:
+                raise UsageError(f"{file} cannot be read as a mask: {error}") from error
             if values.shape != size:
                 values = cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST)
             return values > 0

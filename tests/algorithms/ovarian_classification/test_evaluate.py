@@ -175,7 +175,7 @@ def test_a_picture_is_judged_by_the_fold_that_never_saw_it(labelled):
     assert report.values["judged_by"] == {"held_out_fold": 20, "all_networks": 28}
     assert report.values["sets"]["held_out_fold"]["images"] == 20
     assert report.values["sets"]["all_networks"]["images"] == 28
-    assert any("all but fold 1" in note for note in report.notes)
+    assert any("rest on a test or the four folds that a picture is not held out in" in note for note in report.notes)
 
 
 def test_thresholds_are_those_that_were_fixed_without_the_picture(labelled):

@@ -53,6 +53,7 @@ def test_without_a_mask_it_is_empty(folder):
         ("image,class\n3.png,Fibroid\n", "Fibroid is none of"),
         ("image,class\n4.png,Teratoma\n", "4.png, which labels.csv names, cannot be read"),
         ("image,class\n", "names no picture"),
+        ("image,class\n3.png\n", "line 2: needs an image and its class"),
     ],
 )
 def test_what_is_wrong_with_labels(folder, text, words):
@@ -64,3 +65,15 @@ def test_what_is_wrong_with_labels(folder, text, words):
 def test_no_labels_at_all(tmp_path):
     with pytest.raises(UsageError, match=r"needed is a folder with labels\.csv"):
         read_labelled(tmp_path)
+
+
+def test_a_mask_that_is_no_picture(folder):
+    (folder / "masks" / "3.png").write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"3\.png cannot be read as a mask"):
+        read_labelled(folder)
+
+
+def test_labels_of_another_encoding(folder):
+    (folder / "labels.csv").write_bytes("image,class\n\xe4.png,Teratoma\n".encode("latin-1"))
+    with pytest.raises(UsageError, match="no UTF-8"):
+        read_labelled(folder)
