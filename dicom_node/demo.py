@@ -74,7 +74,7 @@ rules:
       SOPClassUID: [UltrasoundImageStorage, UltrasoundMultiFrameImageStorage]
       not: {{PatientSex: M}}
       any:
-        - BodyPartExamined: {{matches: '(?i)pelvis|ovary|uterus|adnexa'}}
+        - BodyPartExamined: {{matches: '(?i)pelvi|ovar|adnex|uterus'}}
         - SeriesDescription: {{matches: '(?i)pelvi|gyn|ovar|adnex|uterus|vagin'}}
     group: study
     run: ovarian_classification
