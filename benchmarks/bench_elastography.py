@@ -9,13 +9,10 @@ comes.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -26,6 +23,7 @@ from algorithms.virtual_elastography.bmode import pictures_of
 from algorithms.virtual_elastography.generate import Networks
 from algorithms.virtual_elastography.options import Options
 from algorithms.virtual_elastography.preprocess import prepared
+from benchmarks.warm import asked_for, median_s
 from dicom_node.cli.tables import show_table
 from dicom_node.demo import find_samples
 from dicom_node.encode import DEFAULT_NAMESPACE, EncodeJob, prepare
@@ -51,13 +49,7 @@ class Timed:
 
 def timed(case: str, device: str, work: Callable[[], object], repeats: int, limit_s: float | None) -> Timed:
     """The median time of some repeats, after one that warms up."""
-    work()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds)
+    median = median_s(work, repeats)
     return Timed(case, device, median, None if limit_s is None else median / limit_s)
 
 
@@ -94,10 +86,7 @@ def measure(repeats: int) -> list[Timed]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table or JSON; 1 where a limit that holds for this machine is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    asked = asked_for(__doc__, 5, arguments)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     rows = measure(asked.repeats)
     missed = any(row.times_the_limit is not None and row.times_the_limit > 1 for row in rows)

@@ -10,13 +10,10 @@ sample stack; with it go loading, phases, volumes, pictures and tables, but not 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +22,7 @@ from algorithms.lv_quantification.algorithm import LvQuantification
 from algorithms.lv_quantification.estimate import Estimator
 from algorithms.lv_quantification.options import Options
 from algorithms.lv_quantification.stack import short_axis_stack
+from benchmarks.warm import asked_for, median_s
 from dicom_node.cli.tables import show_table
 from dicom_node.demo import find_samples
 from dicom_node.load import load_series
@@ -52,13 +50,7 @@ def timed(
     case: str, device: str, frames: int, work: Callable[[], object], repeats: int, limit_s: float | None
 ) -> Timed:
     """The median time of some repeats, after one that warms up."""
-    work()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds)
+    median = median_s(work, repeats)
     return Timed(case, device, frames, median, frames / median, None if limit_s is None else median / limit_s)
 
 
@@ -96,10 +88,7 @@ def measure(repeats: int) -> list[Timed]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table or JSON; 0 whatever the figures are: the limit is a GPU's."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    asked = asked_for(__doc__, 3, arguments)
     rows = measure(asked.repeats)
     if asked.json:
         json.dump([asdict(row) for row in rows], sys.stdout, indent=2)

@@ -9,13 +9,10 @@ detector, points, walls, picture and tables. The last column says how many times
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +23,7 @@ from algorithms.mmode_ef.algorithm import MmodeEf, Networks
 from algorithms.mmode_ef.options import Options
 from algorithms.mmode_ef.phantom import Screen, ScreenOptions, random_screen
 from algorithms.mmode_ef.simulated import series_of
+from benchmarks.warm import asked_for, median_s
 from dicom_node.cli.tables import show_table
 from dicom_node.demo import find_samples
 from dicom_node.load import load_series
@@ -53,12 +51,7 @@ class Timed:
 def timed(case: str, work: Callable[[], int], repeats: int) -> Timed:
     """The median time of some repeats, after one that warms up; ``work`` gives the number of cycles."""
     cycles = work()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds)
+    median = median_s(work, repeats)
     return Timed(case, _cores(), cycles, median, median / LIMIT_S)
 
 
@@ -97,10 +90,7 @@ def _cores() -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table or JSON; 1 where a screen takes longer than the limit."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    asked = asked_for(__doc__, 5, arguments)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     rows = measure(asked.repeats)
     if asked.json:

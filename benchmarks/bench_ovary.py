@@ -9,13 +9,10 @@ with checks. The last column says how near a case comes; below 1 is good.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -32,6 +29,7 @@ from algorithms.ovarian_classification.operating import Operating
 from algorithms.ovarian_classification.options import Options
 from algorithms.ovarian_classification.phantom import PictureOptions, picture_of
 from algorithms.ovarian_classification.quality import Quality, QualityTest
+from benchmarks.warm import asked_for, median_s
 from dicom_node.cli.tables import show_table
 from dicom_node.encode import DEFAULT_NAMESPACE, EncodeJob, prepare
 from dicom_node.load import load_series
@@ -71,13 +69,7 @@ class Timed:
 
 def timed(case: str, work: Callable[[], object], repeats: int, limit_s: float | None) -> Timed:
     """The median time of some repeats, after one that warms up."""
-    work()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds)
+    median = median_s(work, repeats)
     return Timed(case, len(os.sched_getaffinity(0)), median, None if limit_s is None else median / limit_s)
 
 
@@ -113,10 +105,7 @@ def _examination(folder: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table or JSON; 1 where the limit is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    asked = asked_for(__doc__, 3, arguments)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     rows = measure(asked.repeats)
     missed = any(row.times_the_limit is not None and row.times_the_limit > 1 for row in rows)

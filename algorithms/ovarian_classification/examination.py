@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,9 @@ from dicom_node.region import Points
 from dicom_node.series import FrameRef
 
 NEEDS = "needs at least one pelvic ultrasound image that shows an adnexum or a lesion"
+NAMED_AT_MOST = 4
+"""Images that an error names for one reason; an examination may have thousands, and a job keeps its error."""
+WITHOUT_P = re.compile(r" \(P = [^)]*\)")
 ACTIVATION_SIDE_PX = 256
 """Longer side that an activation map is kept at: it is smooth, and an examination may have hundreds."""
 
@@ -197,10 +201,9 @@ def thresholds(operating: Operating, rule: Threshold) -> tuple[float, float]:
 
 def decided(operating: Operating, score: float, rule: Threshold) -> Decision:
     """What a combined theta means by that rule."""
-    low, high = thresholds(operating, rule)
-    if score < low:
-        return "not_malignant"
-    return "abstain" if score < high else "malignant"
+    if rule == "band":
+        return operating.decision(score)
+    return "malignant" if score >= thresholds(operating, rule)[0] else "not_malignant"
 
 
 def _judge(picture: PelvicPicture | LeftOut, judges: Judges) -> Image:
@@ -237,12 +240,20 @@ def _kept_small(activation: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _nothing_left(images: Sequence[Image]) -> str:
-    """What is needed, and the reasons, each once, with the images that it holds for."""
-    reasons: dict[str, list[str]] = {}
+    """What is needed, and the reasons, each once, with the images that it holds for: of many the first few."""
+    reasons: dict[str, dict[str, str]] = {}
     for image in images:
-        reasons.setdefault(image.reason, []).append(_name(image.ref))
-    told = "; ".join(f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in reasons.items())
+        reasons.setdefault(WITHOUT_P.sub("", image.reason), {})[_name(image.ref)] = image.reason
+    told = "; ".join(
+        f"{_few(tuple(names))}: {reason if len(names) > 1 else next(iter(names.values()))}"
+        for reason, names in reasons.items()
+    )
     return f"{NEEDS}; none of {len(images)} can be used. {told}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name(ref: FrameRef) -> str:

@@ -35,6 +35,9 @@ from algorithms.ovarian_classification.paper import (
 )
 
 PANEL_PX = 500
+PAGES_AT_MOST = 300
+"""Of the images used, and of those not used: a page is 2.6 MB, and one object may hold 4 GB. Those with the highest
+P(cancer) have theirs; the report has all."""
 BAR_PX = 20
 BLEND = 0.65
 """Share of the map's colour where it is highest; where it is 0 the grey picture shows alone."""
@@ -57,7 +60,7 @@ class Pages:
     @property
     def shape(self) -> tuple[int, ...]:
         """All pages have one size."""
-        return (len(self.examination.used) + len(self._dropped), ROWS, COLUMNS, 3)
+        return (len(self._used) + len(self._dropped), ROWS, COLUMNS, 3)
 
     @property
     def dtype(self) -> np.dtype:
@@ -69,14 +72,21 @@ class Pages:
         return np.stack([self._page(number) for number in range(start, min(stop, self.shape[0]))])
 
     @property
+    def _used(self) -> list[tuple[int, Image]]:
+        """The images used that have a page, with their numbers, in order."""
+        used = [(number, image) for number, image in _numbered(self.examination) if image.found is not None]
+        highest = sorted(used, key=lambda one: _cancer(one[1]), reverse=True)[:PAGES_AT_MOST]
+        return sorted(highest, key=lambda one: one[0])
+
+    @property
     def _dropped(self) -> list[list[tuple[int, Image]]]:
         """The images that were not used, with their numbers, page by page."""
         images = [(number, image) for number, image in _numbered(self.examination) if not image.used]
         step = per_page(self.show_dropped)
-        return [images[first : first + step] for first in range(0, len(images), step)]
+        return [images[first : first + step] for first in range(0, len(images), step)][:PAGES_AT_MOST]
 
     def _page(self, number: int) -> Drawn:
-        used = [(place, image) for place, image in _numbered(self.examination) if image.used]
+        used = self._used
         bitmap = Bitmap.new("RGB", (COLUMNS, ROWS), PAPER)
         draw = ImageDraw.Draw(bitmap)
         draw.text((MARGIN_PX, 10), "Ovarian classification", INK, font(22))
@@ -92,6 +102,11 @@ class Pages:
         draw.text((COLUMNS - MARGIN_PX, 14), page, DIM, font(15), anchor="ra")
         draw.text((MARGIN_PX, ROWS - 24), RESEARCH, WARNING, font(14))
         return np.asarray(bitmap, np.uint8)
+
+
+def _cancer(image: Image) -> float:
+    assert image.found is not None
+    return image.found.p_resnet50 + image.found.p_darknet19
 
 
 def _numbered(examination: Examination) -> list[tuple[int, Image]]:

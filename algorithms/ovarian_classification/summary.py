@@ -9,6 +9,7 @@ from algorithms.ovarian_classification.clinical import Clinical
 from algorithms.ovarian_classification.concepts import QUALITIES
 from algorithms.ovarian_classification.examination import Examination, Image, thresholds
 from algorithms.ovarian_classification.groups import BASIS, threshold_text
+from algorithms.ovarian_classification.overlay import PAGES_AT_MOST
 from algorithms.ovarian_classification.theta import CLAMP
 from dicom_node.result import Table
 
@@ -79,6 +80,11 @@ def notes_of(examination: Examination, clinical: Clinical) -> tuple[str, ...]:
         f"the score rests on {BASIS}",
         *_of_clinical(clinical),
     ]
+    if len(examination.used) > PAGES_AT_MOST:
+        notes.append(
+            f"pages of activation maps: of the {PAGES_AT_MOST} images with the highest P(cancer) of "
+            f"{len(examination.used)} used; this report has all"
+        )
     for number, image in enumerate(examination.images, start=1):
         notes += [f"image {number}: {text}" for text in _of_notes(image)]
     return tuple(notes)

@@ -115,6 +115,17 @@ def test_nothing_left_is_refused_with_every_reason(ovary):
     assert "instance 1.2.5 frame 1, instance 1.2.5 frame 2: shows no adnexa" in text
 
 
+def test_a_refusal_stays_short_however_many_images_there_are(ovary):
+    answers = [ovary.answer(used=False, reason=f"shows no adnexa (P = 0.{n:02d} that it does)") for n in range(20)]
+    with pytest.raises(UnsuitableSeries) as refused:
+        ovary.run(*answers)
+    text = str(refused.value)
+    assert text.count("shows no adnexa") == 1
+    assert "instance 1.2.3.0" in text
+    assert "and 16 more: shows no adnexa" in text
+    assert "P =" not in text
+
+
 def test_an_excluded_image_no_longer_counts(ovary):
     result = ovary.run(ovary.answer(0.1, 0.1), ovary.answer(0.9, 0.9), ovary.answer(0.2, 0.2))
     assert result.summary["decision"] == "abstain"

@@ -95,3 +95,14 @@ def test_words_keep_to_their_width_and_none_is_lost():
     lines = wrapped(text, 15, 200)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert all(font(15).getlength(line) <= 200 for line in lines)
+
+
+def test_of_very_many_images_those_with_the_highest_probability_have_pages(ovary, monkeypatch):
+    """More pages would not fit one object, and the whole result would be lost."""
+    monkeypatch.setattr("algorithms.ovarian_classification.overlay.PAGES_AT_MOST", 2)
+    monkeypatch.setattr("algorithms.ovarian_classification.summary.PAGES_AT_MOST", 2)
+    result = ovary.run(ovary.answer(0.9, 0.9), ovary.answer(0.1, 0.1), ovary.answer(0.5, 0.5))
+    pixels = result.pictures[0].pixels
+    assert pixels.shape[0] == 2
+    assert [number for number, _ in pixels._used] == [1, 3]
+    assert any("of the 2 images with the highest P(cancer) of 3 used" in note for note in result.notes)
