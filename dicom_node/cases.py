@@ -118,7 +118,7 @@ class NodeCases:
         for row in rows:
             try:
                 cases.append(self.case(row))
-            except (StorageError, UsageError) as error:
+            except (StorageError, UnreadableInstance, UsageError) as error:
                 log.warning("a case is left out: %s", error, extra={"case": row.id})
         if rows and not cases:
             raise UsageError(
@@ -133,6 +133,7 @@ class NodeCases:
 
         Raises:
             StorageError: a source is no longer in the inbox.
+            UnreadableInstance: a source is no DICOM any more.
             UsageError: the draft's analysis is gone or of an unknown kind.
         """
         sources = tuple(self._inbox.path_of(uid) for uid in row.instances)
