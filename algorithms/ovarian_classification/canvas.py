@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-CANVAS_PX = 128
+CANVAS_PX = 144
 """Side of what the segmentation networks see: the whole picture, letterboxed."""
 CROP_PX = 112
 """Side of what the experts see."""

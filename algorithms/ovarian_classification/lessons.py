@@ -23,7 +23,7 @@ from algorithms.ovarian_classification.traits import TRAITS, traits_of
 
 Grey = NDArray[np.float32]
 
-FIELD_PX = 160
+FIELD_PX = 180
 CLOSEUP_PX = 192
 CLOSEUP_ROOM = 1.7
 """Side of a close-up against that of a crop: turned by 25 degrees and zoomed, a crop stays within."""

@@ -1,37 +1,40 @@
 """The networks, in torch: for training and export only.
 
-``resnet50``: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), 50 layers.
-``Darknet19``: Redmon, Farhadi, "YOLO9000" (arXiv 1612.08242), table 6, 19 convolutions.
-Both at the depth that the document asks for (US 12394048 B2, section 4) and narrowed: about a thousand pictures, and
-the room that weights may take. ``segmenter`` is MONAI's residual U-Net.
+``resnet50``: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), 50 layers, half
+the width (backbone.py). ``darknet19``: Redmon, Farhadi, "YOLO9000" (arXiv 1612.08242), table 6, 19 convolutions, a
+quarter of the width. Both at the depth that the document asks for (US 12394048 B2, section 4). ``Segmenter``: a U-Net
+(Ronneberger, Fischer, Brox, arXiv 1505.04597) on the first three stages of the same ResNet.
 """
 
 from __future__ import annotations
 
 import torch
-from monai.networks.nets import UNet
-from monai.networks.nets import resnet50 as monai_resnet50
 from torch import Tensor, nn
+from torch.nn import functional
 
+from algorithms.ovarian_classification.backbone import STAGES, HalfResNet50
 from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.traits import TRAITS
 
-SEGMENTER_FEATURES = 8
-RESNET_WIDTH = 0.25
 DARKNET_WIDTH = 0.25
 INPUTS = 2
 """Channels of a crop: the picture, the lesion's share of each pixel."""
 DARKNET19 = ((32,), (64,), (128, 64, 128), (256, 128, 256), (512, 256, 512, 256, 512), (1024, 512, 1024, 512, 1024))
 """Channels of the 18 convolutions before the last; a pooling stands between the groups. The middle ones are 1x1."""
 DROPOUT = 0.3
+OUTSIDE = 0.02
+"""What a place outside the lesion counts in the average, of one inside: it is all there is where none was found."""
+DECODER = (128, 96, 64, 32)
+"""Channels of the segmenter at 1/16, 1/8, 1/4 and 1/2 of the picture's size."""
 
 
 class Expert(nn.Module):
     """(n, 2, size, size) crop -> ``logits`` (n, 8), ``maps`` (n, 8, h, w), ``traits`` (n, 13).
 
-    The features of the last convolution are averaged over the picture, and a linear layer gives the logits of the
-    eight classes; ``maps`` are their class activation maps, the same weights before the averaging
-    (Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv 1512.04150). ``traits`` teaches only.
+    The features of the last convolution are averaged over the picture, each place by its share of the lesion, and a
+    linear layer gives the logits of the eight classes. ``maps`` are their class activation maps (Zhou et al.,
+    "Learning Deep Features for Discriminative Localization", arXiv 1512.04150): what each place adds to the logit, so
+    that their mean is the logit less its bias. ``traits`` teaches only.
     """
 
     def __init__(self, features: nn.Module, channels: int) -> None:
@@ -43,39 +46,21 @@ class Expert(nn.Module):
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self.features(crop)
+        features = features * _weights(crop[:, 1:2], features.shape[-1])
         pooled = self.dropout(features.mean(dim=(2, 3)))
         maps = torch.einsum("nchw,kc->nkhw", features, self.classify.weight)
         return self.classify(pooled), maps, self.describe(pooled)
 
 
-class _ResNetFeatures(nn.Module):
-    """MONAI's ResNet-50 up to its last block. The last stage keeps its grid (stride 1): a finer activation map."""
-
-    def __init__(self, width: float) -> None:
-        super().__init__()
-        network = monai_resnet50(
-            spatial_dims=2,
-            n_input_channels=INPUTS,
-            num_classes=1,
-            widen_factor=width,
-            conv1_t_size=7,
-            conv1_t_stride=2,
-            shortcut_type="B",
-        )
-        for layer in network.layer4.modules():
-            if isinstance(layer, nn.Conv2d):
-                layer.stride = (1, 1)
-        self.stem = nn.Sequential(network.conv1, network.bn1, network.act, network.maxpool)
-        self.stages = nn.Sequential(network.layer1, network.layer2, network.layer3, network.layer4)
-        self.channels = network.fc.in_features
-
-    def forward(self, crop: Tensor) -> Tensor:
-        return self.stages(self.stem(crop))
+def _weights(lesion: Tensor, places: int) -> Tensor:
+    """(n, 1, places, places), of mean 1: what each place of a grid counts, of the lesion's share (n, 1, size, size)."""
+    counts = functional.avg_pool2d(lesion, lesion.shape[-1] // places) + OUTSIDE
+    return counts / counts.mean(dim=(2, 3), keepdim=True)
 
 
-def resnet50(width: float = RESNET_WIDTH) -> Expert:
+def resnet50() -> Expert:
     """ResNet-50 with the heads of an Expert."""
-    features = _ResNetFeatures(width)
+    features = HalfResNet50(INPUTS)
     return Expert(features, features.channels)
 
 
@@ -97,15 +82,49 @@ def darknet19(width: float = DARKNET_WIDTH) -> Expert:
     return Expert(nn.Sequential(*layers), inside)
 
 
-def segmenter() -> nn.Module:
-    """(n, 1, size, size) whole picture -> (n, 1, size, size) logits of lesion or ovary (MONAI's residual U-Net)."""
-    features = UNet(
-        spatial_dims=2,
-        in_channels=1,
-        out_channels=SEGMENTER_FEATURES,
-        channels=(16, 32, 64, 96, 128),
-        strides=(2, 2, 2, 2),
-        num_res_units=1,
-        norm="batch",
-    )
-    return nn.Sequential(features, nn.Conv2d(SEGMENTER_FEATURES, 1, 1))
+class _Up(nn.Module):
+    """Features of a coarser grid, brought to a finer one and joined with what the encoder saw there."""
+
+    def __init__(self, coarse: int, seen: int, channels: int) -> None:
+        super().__init__()
+        self.bring, self.take = _convolved(coarse, channels, 1), _convolved(seen, channels, 1)
+        self.join = _convolved(channels, channels, 3)
+
+    def forward(self, features: Tensor, seen: Tensor) -> Tensor:
+        larger = functional.interpolate(self.bring(features), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return functional.relu(self.join(functional.relu(larger + self.take(seen))))
+
+
+class Segmenter(nn.Module):
+    """(n, 1, size, size) whole picture -> (n, 9, size, size) logits: nothing, or a lesion of one of the eight classes.
+
+    What is asked of it is where, not what; that it must say what teaches it to tell an ovary from a womb or a bladder.
+    ``lesion_logit`` makes one answer of the nine.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = HalfResNet50(1, stages=len(STAGES) - 1)
+        half, quarter, eighth = self.encoder.stem[0].out_channels, 4 * STAGES[0][1], 4 * STAGES[1][1]
+        self.top = _convolved(self.encoder.channels, DECODER[0], 3)
+        self.ups = nn.ModuleList(
+            [_Up(coarse, seen, fine) for coarse, seen, fine in zip(DECODER, (eighth, quarter, half), DECODER[1:])]
+        )
+        self.decide = nn.Conv2d(DECODER[-1], 1 + len(CLASSES), 3, padding=1)
+
+    def forward(self, field: Tensor) -> Tensor:
+        half, quarter, eighth, sixteenth = self.encoder.levels(field)
+        features = functional.relu(self.top(sixteenth))
+        for up, seen in zip(self.ups, (eighth, quarter, half), strict=True):
+            features = up(features, seen)
+        return functional.interpolate(self.decide(features), scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def lesion_logit(logits: Tensor) -> Tensor:
+    """(n, 1, size, size) logit of a lesion or ovary of whatever class, of what a Segmenter gives."""
+    return torch.logsumexp(logits[:, 1:], dim=1, keepdim=True) - logits[:, :1]
+
+
+def _convolved(inside: int, outside: int, kernel: int) -> nn.Sequential:
+    convolution = nn.Conv2d(inside, outside, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outside))

@@ -1,5 +1,9 @@
 """``dicom-node train ovarian_classification --data DIR --out DIR``: fold by fold a segmenter, ResNet-50 and Darknet-19.
 
+Segmenter and ResNet-50 begin from public weights (backbone.py); Darknet-19, of which there are none, begins from
+nothing and learns from the pictures' classes and from what its fold's ResNet-50 takes them for (Hinton, Vinyals, Dean,
+"Distilling the Knowledge in a Neural Network", arXiv 1503.02531).
+
 Each fold's networks see no picture of the number blocks held out in it (folds.py), so ``evaluate`` can judge every
 picture by networks that have not met it; the digests of the pictures held out are in ``model.toml``.
 """
@@ -17,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algorithms.ovarian_classification.backbone import public_convolutions
 from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX
 from algorithms.ovarian_classification.classes import MALIGNANT_CLASS, NORMAL_CLASS
 from algorithms.ovarian_classification.evaluate import evaluate
@@ -36,14 +41,14 @@ from algorithms.ovarian_classification.lessons import (
     trait_scale,
 )
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
-from algorithms.ovarian_classification.network import darknet19, resnet50, segmenter
+from algorithms.ovarian_classification.network import Segmenter, darknet19, lesion_logit, resnet50
 from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating, youden_threshold
 from algorithms.ovarian_classification.roc import area
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
 from algorithms.ovarian_classification.training_data import Labelled, read_labelled
 from algorithms.ovarian_classification.tried import TRIED
 from algorithms.training.card import write_card
-from algorithms.training.export import export
+from algorithms.training.export import Storage, export
 from algorithms.training.loop import Schedule, choose_device, fit
 from algorithms.training.manifest import write_manifest
 from algorithms.training.run import RunFolder
@@ -51,12 +56,20 @@ from dicom_node.algorithm import EvaluationReport, Workbench
 from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
-SEGMENT_SCHEDULE = Schedule(epochs=28, batch_size=16, learning_rate=3e-3, weight_decay=5e-4, warm_up_epochs=1)
-EXPERT_SCHEDULE = Schedule(epochs=20, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2)
+SEGMENT_SCHEDULE = Schedule(epochs=9, batch_size=16, learning_rate=8e-4, weight_decay=1e-2, warm_up_epochs=1)
+EXPERT_SCHEDULES = {
+    "resnet50": Schedule(epochs=12, batch_size=16, learning_rate=5e-4, weight_decay=1e-2, warm_up_epochs=1),
+    "darknet19": Schedule(epochs=24, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2),
+}
 TRAIT_WEIGHT = 0.5
+TEACHER_WEIGHT, SOFTENED = 1.0, 2.0
+"""How much the teacher's answer counts beside the class, and by what logits are divided before they are compared."""
 FAST = torch.channels_last
 SMOOTHING = 0.05
-EXPERTS: dict[str, Callable[[], nn.Module]] = {"resnet50": resnet50, "darknet19": darknet19}
+BYTE_TOLERANCE = 0.05
+"""Of the largest output: the weights are stored in a byte each."""
+CALIBRATED_ON = 200
+"""Pictures, at least, from which the normalisations of public weights begin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +80,18 @@ class Fold:
     lessons: Sequence[Lesson]
 
 
-def segment_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor]]]:
-    """Whole pictures and the lesion's share of their pixels, each (n, 1, CANVAS_PX, CANVAS_PX)."""
+def segment_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor, Tensor]]]:
+    """Whole pictures and the lesion's share of their pixels, each (n, 1, CANVAS_PX, CANVAS_PX); categories (n,)."""
     drawn = [field_of(lesson) for lesson in fold.lessons if lesson.mask.any()]
 
-    def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for lessons in epoch_of(drawn, SEGMENT_SCHEDULE.batch_size, rng, rarity=0.0):
             seen, shares = zip(*(field_sample(lesson, rng) for lesson in lessons), strict=True)
-            yield torch.from_numpy(np.stack(seen))[:, None], torch.from_numpy(np.stack(shares))[:, None]
+            yield (
+                torch.from_numpy(np.stack(seen))[:, None].to(memory_format=FAST),
+                torch.from_numpy(np.stack(shares))[:, None],
+                torch.tensor([lesson.category for lesson in lessons]),
+            )
 
     return batches
 
@@ -87,7 +104,7 @@ def expert_batches(
     closeups = [closeup_of(lesson) for lesson in fold.lessons]
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(closeups, EXPERT_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(closeups, EXPERT_SCHEDULES["resnet50"].batch_size, rng):
             samples = [crop_sample(lesson, scale, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.crop for sample in samples])).to(memory_format=FAST),
@@ -98,31 +115,64 @@ def expert_batches(
     return batches
 
 
-def segment_loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    """Cross-entropy and one minus soft Dice of each picture."""
-    seen, shares = batch
+def segment_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """Cross-entropy of nothing and the eight classes, and one minus soft Dice of lesion or ovary in each picture."""
+    seen, shares, categories = batch
     logits = network(seen)
-    found = torch.sigmoid(logits)
+    classes = 1 + categories[:, None, None].expand(-1, *shares.shape[2:])
+    entropy = functional.cross_entropy(logits, torch.where(shares[:, 0] >= 0.5, classes, 0))
+    found = torch.sigmoid(lesion_logit(logits))
     common = (found * shares).sum(dim=(1, 2, 3))
     dice = 1.0 - (2.0 * common + 10.0) / (found.sum(dim=(1, 2, 3)) + shares.sum(dim=(1, 2, 3)) + 10.0)
-    return functional.binary_cross_entropy_with_logits(logits, shares) + dice.mean()
+    return entropy + dice.mean()
 
 
 def expert_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """Cross-entropy of the eight classes, and the traits in units of their spread."""
     crops, categories, traits = batch
-    logits, _, described = network(crops)
+    return _answer_loss(network(crops), categories, traits)
+
+
+def _answer_loss(given: tuple[Tensor, Tensor, Tensor], categories: Tensor, traits: Tensor) -> Tensor:
+    logits, _, described = given
     known = torch.isfinite(traits)
     error = functional.smooth_l1_loss(described, torch.nan_to_num(traits), reduction="none", beta=0.5)
     taught = (error * known).sum() / known.sum().clamp(min=1)
     return functional.cross_entropy(logits, categories, label_smoothing=SMOOTHING) + TRAIT_WEIGHT * taught
 
 
+def taught_by(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tensor, Tensor]], Tensor]:
+    """``expert_loss``, and how far the answer is from the teacher's on the same crop (arXiv 1503.02531, section 2)."""
+
+    def loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        crops, categories, traits = batch
+        with torch.no_grad():
+            wanted = functional.log_softmax(teacher(crops)[0] / SOFTENED, dim=1)
+        given = network(crops)
+        said = functional.log_softmax(given[0] / SOFTENED, dim=1)
+        apart = functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
+        return _answer_loss(given, categories, traits) + TEACHER_WEIGHT * SOFTENED**2 * apart
+
+    return loss
+
+
 def train_segmenter(fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
     """The segmentation network of one fold."""
     torch.manual_seed(seed + fold.number)
-    part = f"segment_{fold.number + 1}"
-    return fit(part, segmenter(), segment_batches(fold), segment_loss, SEGMENT_SCHEDULE, run, device, seed)
+    network, batches = Segmenter(), segment_batches(fold)
+    network.encoder.begin_from(public_convolutions(), torch.cat(_some(batches, seed)))
+    network = network.to(memory_format=FAST)
+    return fit(f"segment_{fold.number + 1}", network, batches, segment_loss, SEGMENT_SCHEDULE, run, device, seed)
+
+
+def _some(batches: Callable[[np.random.Generator], Iterator[tuple[Tensor, ...]]], seed: int) -> list[Tensor]:
+    """Pictures of the first batches, CALIBRATED_ON or all that there are."""
+    found: list[Tensor] = []
+    for seen, *_ in batches(np.random.default_rng(seed)):
+        found.append(seen)
+        if sum(map(len, found)) >= CALIBRATED_ON:
+            break
+    return found
 
 
 class _Asked:
@@ -134,7 +184,7 @@ class _Asked:
     @torch.no_grad()
     def run(self, inputs: Mapping[str, NDArray]) -> Mapping[str, NDArray]:
         field = torch.from_numpy(inputs["field"]).to(self._device)
-        return {"lesion": self._network(field).cpu().numpy()}
+        return {"lesion": lesion_logit(self._network(field)).cpu().numpy()}
 
 
 def with_found(
@@ -148,12 +198,24 @@ def with_found(
     ]
 
 
-def train_expert(kind: str, fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
-    """``resnet50`` or ``darknet19`` of one fold."""
+def train_resnet50(fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
+    """ResNet-50 of one fold, in eval mode."""
     torch.manual_seed(seed + fold.number)
+    network, batches = resnet50(), expert_batches(fold, trait_scale(fold.lessons))
+    network.features.begin_from(public_convolutions(), torch.cat(_some(batches, seed)))
+    return _fit_expert("resnet50", fold, network, expert_loss, run, device, seed)
+
+
+def train_darknet19(fold: Fold, teacher: nn.Module, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
+    """Darknet-19 of one fold, in eval mode. ``teacher``: the fold's ResNet-50, on the device, in eval mode."""
+    torch.manual_seed(seed + fold.number)
+    return _fit_expert("darknet19", fold, darknet19(), taught_by(teacher), run, device, seed)
+
+
+def _fit_expert(kind: str, fold: Fold, network: nn.Module, loss, run: RunFolder, device, seed: int) -> nn.Module:
     batches = expert_batches(fold, trait_scale(fold.lessons))
-    network = EXPERTS[kind]().to(memory_format=FAST)
-    return fit(f"{kind}_{fold.number + 1}", network, batches, expert_loss, EXPERT_SCHEDULE, run, device, seed)
+    network = network.to(memory_format=FAST)
+    return fit(f"{kind}_{fold.number + 1}", network, batches, loss, EXPERT_SCHEDULES[kind], run, device, seed)
 
 
 def train(data: Path, out: Path, bench: Workbench) -> None:
@@ -176,9 +238,11 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     taught = with_found(lessons, held_out, segmenters, device)
     for number in range(FOLDS):
         bench.progress(0.4 + 0.4 * number / FOLDS, f"ResNet-50 and Darknet-19, fold {number + 1} of {FOLDS}")
-        for kind in EXPERTS:
-            expert = train_expert(kind, fold_of(number, taught, held_out), run, device, bench.seed)
-            export_expert(expert, out / f"{kind}_{number + 1}.onnx")
+        fold = fold_of(number, taught, held_out)
+        resnet = train_resnet50(fold, run, device, bench.seed)
+        export_expert(resnet, out / f"resnet50_{number + 1}.onnx")
+        darknet = train_darknet19(fold, resnet, run, device, bench.seed)
+        export_expert(darknet, out / f"darknet19_{number + 1}.onnx")
     publish(pictures, held_out, train_quality(data, out, run, bench), data, out, bench)
 
 
@@ -260,24 +324,27 @@ def operating_points(
 
 def export_segmenter(network: nn.Module, file: Path) -> None:
     """Writes a segmentation network, checked against torch."""
-    export(_Segmenter(network), {"field": torch.rand(2, 1, CANVAS_PX, CANVAS_PX) * 2 - 1}, ["lesion"], file)
+    field = torch.rand(2, 1, CANVAS_PX, CANVAS_PX) * 2 - 1
+    export(_Segmenter(network), {"field": field}, ["lesion"], file, Storage.BYTE, BYTE_TOLERANCE)
 
 
 def export_expert(network: nn.Module, file: Path) -> None:
     """Writes ResNet-50 or Darknet-19 without the traits, which only teach."""
     plain = network.to(memory_format=torch.contiguous_format)
-    export(_Expert(plain), {"crop": torch.rand(2, 2, CROP_PX, CROP_PX) * 2 - 1}, ["logits", "maps"], file)
+    crop = torch.rand(2, 2, CROP_PX, CROP_PX)
+    crop[:, 0] = 2 * crop[:, 0] - 1
+    export(_Expert(plain), {"crop": crop}, ["logits", "maps"], file, Storage.BYTE, BYTE_TOLERANCE)
 
 
 class _Segmenter(nn.Module):
-    """Gives the segmenter's input the name by which the node feeds it."""
+    """Where alone: what a node asks for."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, field: Tensor) -> Tensor:
-        return self.network(field)
+        return lesion_logit(self.network(field))
 
 
 class _Expert(nn.Module):
@@ -297,7 +364,7 @@ def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
         "version": VERSION,
         "seed": seed,
         "segment": asdict(SEGMENT_SCHEDULE),
-        "experts": asdict(EXPERT_SCHEDULE),
+        "experts": {kind: asdict(schedule) for kind, schedule in EXPERT_SCHEDULES.items()},
         "traits": TRAIT_WEIGHT,
         "quality": quality_settings(),
         "pictures": len(pictures),

@@ -1,8 +1,10 @@
 """A trained network as an ONNX file that ONNX Runtime runs, checked against torch.
 
-Weights are stored as float16, which halves the file; a Cast to float32 stands behind each, so all computation stays
-float32. ONNX Runtime folds these casts when it opens the file (constant folding, on by default), so that they cost
-nothing afterwards. Parity is judged on the file as written, against torch in float32: it tells what storage costs.
+Weights are stored as float16, which halves the file, or the convolutions' as one byte each with a scale for every
+output channel; a Cast to float32 stands behind each, so all computation stays float32. ONNX Runtime folds these casts
+when it opens the file (constant folding, on by default), so that they cost nothing afterwards. (DequantizeLinear would
+say the same, and would not be folded.) Parity is judged on the file as written, against torch in float32: it tells what
+storage costs.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,17 @@ SMALL = 512
 HALF_MAX = float(np.finfo(np.float16).max)
 BATCH = "batch"
 TOLERANCE = 0.01
+
+
+class Storage(Enum):
+    """How weights lie in the file. BYTE is for convolutions; what else is large is stored as HALF with it."""
+
+    FULL = "float32"
+    HALF = "float16"
+    BYTE = "int8"
+
+
+BYTE_MAX = 127
 
 
 class ParityError(ModelError):
@@ -51,7 +65,7 @@ def export(
     examples: Mapping[str, Tensor],
     outputs: Sequence[str],
     file: Path,
-    half: bool = True,
+    storage: Storage = Storage.HALF,
     tolerance: float = TOLERANCE,
     free_axes: Mapping[str, Mapping[int, str]] | None = None,
 ) -> Parity:
@@ -61,7 +75,7 @@ def export(
         network: on any device, in any mode; it is exported in eval mode and left as it is.
         examples: input by the name of ``forward``'s argument, with a batch axis.
         outputs: names of what ``forward`` returns, in order.
-        half: store weights as float16.
+        storage: of the weights.
         tolerance: of ``Parity.max_relative``.
         free_axes: further axes whose size is free: {"image": {2: "rows", 3: "columns"}}. They must work at double
             the example's size, too.
@@ -79,7 +93,9 @@ def export(
     axes = {name: {0: BATCH, **(free_axes or {}).get(name, {})} for name in examples}
     model = _traced(network, examples, outputs, axes)
     _strip(model)
-    if half:
+    if storage is Storage.BYTE:
+        _store_as_bytes(model)
+    if storage is not Storage.FULL:
         _store_as_half(model)
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString(deterministic=True)
@@ -142,6 +158,29 @@ def _store_as_half(model: onnx.ModelProto) -> None:
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
         casts.append(onnx.helper.make_node("Cast", [stored], [name], f"{name}.cast", to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _store_as_bytes(model: onnx.ModelProto) -> None:
+    """Weights of convolutions as int8, a scale each output channel, with Cast and Mul under the old name."""
+    graph, restoring = model.graph, []
+    kernels = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    scales = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.name not in kernels or values.size < SMALL:
+            continue
+        highest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+        scale = (np.maximum(highest, np.finfo(np.float32).tiny) / BYTE_MAX).astype(np.float32)
+        name = tensor.name
+        stored, cast, scaled = f"{name}.byte", f"{name}.whole", f"{name}.scale"
+        tensor.CopyFrom(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), stored))
+        scales.append(numpy_helper.from_array(scale, scaled))
+        restoring.append(onnx.helper.make_node("Cast", [stored], [cast], f"{name}.cast", to=onnx.TensorProto.FLOAT))
+        restoring.append(onnx.helper.make_node("Mul", [cast, scaled], [name], f"{name}.restore"))
+    graph.initializer.extend(scales)
+    nodes = [*restoring, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("monai")
+pytest.importorskip("onnx")
 from torch import nn  # noqa: E402
 
 from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX  # noqa: E402
 from algorithms.ovarian_classification.classes import CLASSES  # noqa: E402
-from algorithms.ovarian_classification.network import darknet19, resnet50, segmenter  # noqa: E402
+from algorithms.ovarian_classification.network import Segmenter, darknet19, lesion_logit, resnet50  # noqa: E402
 from algorithms.ovarian_classification.traits import TRAITS  # noqa: E402
 
 
@@ -51,8 +51,10 @@ def test_what_an_expert_gives(expert):
 def test_the_map_averages_to_the_logit(expert):
     """Global average pooling: the mean of a class's map is its logit less the bias (Zhou et al. 2016, equation 2)."""
     torch.manual_seed(1)
+    crop = torch.randn(2, 2, CROP_PX, CROP_PX)
+    crop[:, 1] = torch.rand(2, CROP_PX, CROP_PX)
     with torch.no_grad():
-        logits, maps, _ = expert(torch.randn(2, 2, CROP_PX, CROP_PX))
+        logits, maps, _ = expert(crop)
     torch.testing.assert_close(maps.mean(dim=(2, 3)) + expert.classify.bias, logits, rtol=1e-4, atol=1e-4)
 
 
@@ -62,13 +64,36 @@ def test_the_map_of_resnet_is_fine_enough_to_point():
     assert min(maps.shape[2:]) >= 7
 
 
+def test_only_the_lesion_counts_where_one_was_found(expert):
+    """Places outside count a fiftieth; where none was found, all count alike."""
+    crop = torch.rand(2, 2, CROP_PX, CROP_PX, generator=torch.Generator().manual_seed(2))
+    crop[0, 1] = 0.0
+    crop[1, 1] = 0.0
+    crop[1, 1, : CROP_PX // 2, : CROP_PX // 2] = 1.0
+    with torch.no_grad():
+        features = expert.features(crop)
+        maps = expert(crop)[1]
+        plain = torch.einsum("nchw,kc->nkhw", features, expert.classify.weight)
+    torch.testing.assert_close(maps[0], plain[0], rtol=1e-4, atol=1e-4)
+    counts = (maps[1] / plain[1]).mean(dim=0)
+    assert float(counts[-1, -1] / counts[0, 0]) == pytest.approx(0.02 / 1.02, rel=1e-3)
+
+
 def test_the_segmenter_keeps_the_size():
     with torch.no_grad():
-        assert segmenter().eval()(torch.zeros(1, 1, CANVAS_PX, CANVAS_PX)).shape == (1, 1, CANVAS_PX, CANVAS_PX)
+        logits = Segmenter().eval()(torch.zeros(1, 1, CANVAS_PX, CANVAS_PX))
+    assert logits.shape == (1, 1 + len(CLASSES), CANVAS_PX, CANVAS_PX)
+    assert lesion_logit(logits).shape == (1, 1, CANVAS_PX, CANVAS_PX)
+
+
+def test_the_logit_of_a_lesion_is_that_of_any_class():
+    logits = torch.randn(2, 1 + len(CLASSES), 4, 4, generator=torch.Generator().manual_seed(3))
+    wanted = logits.softmax(dim=1)[:, 1:].sum(dim=1, keepdim=True)
+    torch.testing.assert_close(torch.sigmoid(lesion_logit(logits)), wanted)
 
 
 def test_their_files_stay_small():
-    """Two bytes for each weight, fifteen files."""
-    sizes = [2 * sum(p.numel() for p in network().parameters()) for network in (resnet50, darknet19, segmenter)]
+    """A byte for each weight, fifteen files."""
+    sizes = [sum(p.numel() for p in network().parameters()) for network in (resnet50, darknet19, Segmenter)]
     assert max(sizes) < 25e6
     assert 5 * sum(sizes) < 60e6

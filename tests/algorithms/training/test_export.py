@@ -6,12 +6,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from algorithms.training.export import ParityError, export  # noqa: E402
+from algorithms.training.export import ParityError, Storage, export  # noqa: E402
 from dicom_node.errors import ModelError  # noqa: E402
 
 FREE = {"image": {2: "rows", 3: "columns"}}
@@ -56,11 +57,19 @@ def image():
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, network, image):
-    """(folder with half.onnx and full.onnx, parity of each)."""
+    """(folder with byte.onnx, half.onnx and full.onnx, parity of each)."""
     folder = tmp_path_factory.mktemp("exported")
     parities = {
-        name: export(network, {"image": image}, ["mask", "indices"], folder / f"{name}.onnx", half, free_axes=FREE)
-        for name, half in (("half", True), ("full", False))
+        storage.name.lower(): export(
+            network,
+            {"image": image},
+            ["mask", "indices"],
+            folder / f"{storage.name.lower()}.onnx",
+            storage,
+            tolerance=0.05,
+            free_axes=FREE,
+        )
+        for storage in Storage
     }
     return folder, parities
 
@@ -90,15 +99,38 @@ def test_float16_storage_halves_the_file_and_costs_little(exported):
     assert parities["half"].max_abs > parities["full"].max_abs
 
 
-def test_onnx_runtime_computes_in_float32_without_casts(exported, tmp_path):
+def test_a_byte_for_each_weight_of_a_convolution(exported):
+    folder, parities = exported
+    stored = onnx.load(folder / "byte.onnx").graph
+    kernels = [tensor for tensor in stored.initializer if tensor.data_type == onnx.TensorProto.INT8]
+    assert sorted(list(tensor.dims) for tensor in kernels) == [[32, 16, 3, 3], [32, 32, 3, 3]]  # no kernel below 512
+    saved = (folder / "half.onnx").stat().st_size - (folder / "byte.onnx").stat().st_size
+    weights = sum(int(np.prod(tensor.dims)) for tensor in kernels)
+    assert 0.8 * weights < saved < weights
+    assert parities["half"].max_relative < parities["byte"].max_relative < 0.03  # a step is 1/127 of the largest weight
+
+
+def test_the_largest_weight_of_a_channel_is_kept_whole(exported, network):
+    """A channel that is a thousand times weaker has a scale of its own."""
+    folder, _ = exported
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(folder / "byte.onnx").graph.initializer}
+    name = next(name for name in stored if name.endswith(".byte") and stored[name].shape == (32, 32, 3, 3))
+    restored = stored[name].astype(np.float32) * stored[name.replace(".byte", ".scale")]
+    real = network.same[0].weight.detach().numpy()
+    apart = np.abs(restored - real).max(axis=(1, 2, 3)) / np.abs(real).max(axis=(1, 2, 3))
+    assert apart.max() <= 0.5 / 127 + 1e-6
+
+
+@pytest.mark.parametrize("kind", ["half", "byte"])
+def test_onnx_runtime_computes_in_float32_without_casts(exported, tmp_path, kind):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
-    onnxruntime.InferenceSession(exported[0] / "half.onnx", options, providers=["CPUExecutionProvider"])
-    stored = onnx.load(exported[0] / "half.onnx").graph
+    onnxruntime.InferenceSession(exported[0] / f"{kind}.onnx", options, providers=["CPUExecutionProvider"])
+    stored = onnx.load(exported[0] / f"{kind}.onnx").graph
     opened = onnx.load(tmp_path / "optimised.onnx").graph
     assert "Cast" in {node.op_type for node in stored.node}
-    assert "Cast" not in {node.op_type for node in opened.node}
+    assert not {"Cast", "Mul"} & {node.op_type for node in opened.node}
     assert {tensor.data_type for tensor in opened.initializer} <= {onnx.TensorProto.FLOAT, onnx.TensorProto.INT64}
 
 

@@ -1,0 +1,99 @@
+"""The half-width ResNet-50: begun from public weights, it computes what they compute."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from algorithms.ovarian_classification import backbone  # noqa: E402
+from algorithms.ovarian_classification.backbone import BGR_MEANS, HalfResNet50, public_convolutions  # noqa: E402
+from dicom_node.errors import UsageError  # noqa: E402
+
+SIZE = 224
+BORDER = {2: 3, 4: 4, 8: 6, 16: 6}
+"""Places near the edge, at each stride, to which the border's zeros reach strongly: theirs are the colours' means, ours mid grey."""
+
+
+@pytest.fixture(scope="module")
+def public():
+    pytest.importorskip(backbone.PACKAGE)
+    return public_convolutions()
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """(8, 2, SIZE, SIZE) blurred noise and no lesion."""
+    noise = torch.randn(8, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.avg_pool2d(noise, 9, 1, 4)
+    grey = (smooth / smooth.abs().amax()).clamp(-1, 1)
+    return torch.cat([grey, torch.zeros_like(grey)], dim=1)
+
+
+def _theirs(grey):
+    """What the public file gives after its stem and its first three stages, by ONNX Runtime on the file itself."""
+    file = __import__("importlib.util").util.find_spec(backbone.PACKAGE).origin.replace("__init__.py", backbone.FILE)
+    model = onnx.load(file)
+    sums = [node.output[0] for node in model.graph.node if node.op_type == "Add"]
+    names = [next(node.output[0] for node in model.graph.node if node.op_type == "Relu"), sums[2], sums[6], sums[12]]
+    for name in names:
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    colours = np.stack([127.5 * (grey + 1.0)] * 3, axis=-1) - np.array(BGR_MEANS)
+    return [np.maximum(value, 0.0) for value in session.run(names, {"input:0": colours[None].astype(np.float32)})]
+
+
+def test_it_computes_what_the_public_network_computes(public, pictures):
+    network = HalfResNet50(2)
+    network.begin_from(public, pictures)
+    with torch.no_grad():
+        ours = network.eval().levels(pictures[:1])
+    for stride, right, found in zip(BORDER, _theirs(pictures[0, 0].numpy()), ours[:4], strict=True):
+        inner = slice(BORDER[stride], -BORDER[stride])
+        right, found = right[..., inner, inner], found.numpy()[..., inner, inner]
+        assert np.abs(found - right).max() < 0.03 * right.max(), stride
+
+
+def test_its_normalisations_begin_with_what_they_see(public, pictures):
+    """In training, too, the first batch comes out as the public network would give it."""
+    network = HalfResNet50(2)
+    network.begin_from(public, pictures)
+    with torch.no_grad():
+        still, moving = network.eval()(pictures), network.train()(pictures)
+    torch.testing.assert_close(moving, still, rtol=1e-2, atol=1e-2 * float(still.max()))
+
+
+def test_the_lesion_starts_without_weight(public, pictures):
+    network = HalfResNet50(2)
+    network.begin_from(public, pictures)
+    with_lesion = pictures.clone()
+    with_lesion[:, 1] = 1.0
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(with_lesion), network(pictures))
+
+
+def test_the_segmenter_takes_three_of_the_four_stages(public, pictures):
+    network = HalfResNet50(1, stages=3)
+    network.begin_from(public, pictures[:, :1])
+    assert len(list(network.convolutions())) == 43
+    assert network(pictures[:, :1]).shape == (8, 512, SIZE // 16, SIZE // 16)
+
+
+def test_another_file_is_refused(tmp_path, monkeypatch):
+    package = tmp_path / "carrier"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / backbone.FILE).write_bytes(b"another network")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(backbone, "PACKAGE", "carrier")
+    with pytest.raises(UsageError, match="open-nsfw.onnx of carrier is another file than was trained from"):
+        public_convolutions()
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(backbone, "PACKAGE", "no_such_package_here")
+    with pytest.raises(UsageError, match=r"pip install 'dicom-node\[train\]'"):
+        public_convolutions()
