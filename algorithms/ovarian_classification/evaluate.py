@@ -153,6 +153,7 @@ def _placed_rows(values: Mapping[str, Any]) -> list[Row]:
         *rows,
         _row("map's maximum in the lesion", peaks, "maximum_in_lesion", peaks["images"], ">= 0.70"),
         _row("  expected by chance", peaks, "by_chance", peaks["images"]),
+        _row("  expected of the outline alone", peaks, "by_outline", peaks["images"]),
         _row("map's maximum in the outlined lesion", peaks, "maximum_in_found_lesion", peaks["images"]),
     ]
 

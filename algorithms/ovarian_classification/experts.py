@@ -26,8 +26,9 @@ class Classified:
     order of CLASSES, mean of both. ``spread``: standard deviation of the probability of cancer over the networks of
     the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where none
     was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class activation map for cancer: how
-    much each place bears on the answer, for cancer or against it (in most pictures what counts is what speaks against
-    it); 0 outside what it saw.
+    much each place adds to the answer, for cancer or against it (in most pictures what counts is what speaks against
+    it). Places outside the outlined lesion count a fiftieth in the network's average, and so here; 0 outside what it
+    saw.
     """
 
     p_resnet50: float

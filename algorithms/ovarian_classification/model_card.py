@@ -9,6 +9,7 @@ from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX, MARGIN
 from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.folds import blocks_of
 from algorithms.ovarian_classification.operating import Operating
+from algorithms.ovarian_classification.public_weights import ORIGIN
 from algorithms.ovarian_classification.quality import SIMULATED_ONLY
 from algorithms.ovarian_classification.training_data import Labelled
 from algorithms.training.card import Card, Figure, TrainingData
@@ -20,6 +21,7 @@ VERSION = "1.0"
 MMOTU = "MMOTU, 2-D ultrasound part (Zhao et al. 2022, arXiv 2207.06799)"
 MMOTU_LICENCE = "none stated; research use"
 LICENCE = "research use: the pictures that taught it state no licence"
+BEGUN_LICENCE = f"{LICENCE}; {ORIGIN}: see NOTICE.md"
 SEGMENT_INPUTS = f"field (n, 1, {CANVAS_PX}, {CANVAS_PX}): whole picture, grey, marks painted out, letterboxed, -1..1"
 EXPERT_INPUTS = (
     f"crop (n, 2, {CROP_PX}, {CROP_PX}): square about the lesion with {MARGIN:.0%} of its longer side left free, "
@@ -63,7 +65,7 @@ def entries(
                     version=VERSION,
                     file=f"{kind}_{fold}.onnx",
                     inputs=inputs,
-                    licence=LICENCE,
+                    licence=LICENCE if kind == "darknet19" else BEGUN_LICENCE,
                     data=data,
                     figures=_chosen(kind, figures),
                     more=more,
@@ -119,11 +121,14 @@ def card(
         "Quality network: logits of adnexa, lesion, ascites, blood flow, three-dimensional, undetermined, and how far "
         "the picture is from those that taught it.",
         data=_data(pictures),
-        training="The document's depth (50 layers; 19 convolutions) at a quarter of the width, without pretrained "
-        "weights, which could not be had. AdamW, weight decay 0.0005, fixed length, averaged weights; crop, turn, "
-        "flip, zoom, shift, exposure; marks drawn at random on pictures of every class; outlines as segmenters "
-        "that never saw the picture find them. The eight classes and what a reader would describe (echo, fluid, "
-        f"borders, shape) are taught together.\n\nWays that were tried:\n{ways or '- none told'}",
+        training="The document's depth (50 layers; 19 convolutions) at half and a quarter of the width. Segmenter and "
+        f"ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. Darknet-19 begins from "
+        "nothing, and learns from the classes and from what its fold's ResNet-50 says of the same crop. AdamW, fixed "
+        "length, averaged weights; crop, turn, flip, zoom, shift, exposure; marks drawn at random on pictures of every "
+        "class; outlines as segmenters that never saw the picture find them, and the average over the lesion alone "
+        "(places outside count a fiftieth). The eight classes and what a reader would describe (echo, fluid, borders, "
+        "shape) are taught together; the segmenter learns which class an outline has, too. Weights are stored in a "
+        f"byte each.\n\nWays that were tried:\n{ways or '- none told'}",
         folds="Five. The pictures do not say which patient they are of, but numbers in a row often are of one: runs of "
         f"numbers are kept together ({len(set(blocks_of(pictures).tolist()))} blocks), long runs cut where neighbours "
         "look least alike, and no block is on both sides. Thresholds and calibration for a fold rest on the other "
@@ -176,6 +181,7 @@ def _other_figures(values: Mapping[str, Any]) -> list[Figure]:
         ("segmentation", "none_found", "lesions not outlined", "images"),
         ("activation_map", "maximum_in_lesion", "activation map's maximum in the lesion", "images"),
         ("activation_map", "by_chance", "the same by chance", "images"),
+        ("activation_map", "by_outline", "the same for any place in the outline", "images"),
     ]
     found = []
     for part, name, title, count in wanted:
@@ -232,12 +238,14 @@ def _limits(values: Mapping[str, Any], operating: Operating) -> tuple[str, ...]:
         f"{', '.join(SIMULATED_ONLY)}: no real picture with such a label taught them, only simulated ones and, for "
         "undetermined, real ones that were spoiled. Of the simulator's ascites pictures hardly any is called so (mean "
         "probability 0.14): an ascites that is not named means nothing.",
-        "The outlines that taught an expert come from segmenters of other folds, which had seen the outlines (not the "
-        "classes) of the pictures that are held out for it.",
+        "The outlines that taught an expert come from segmenters of other folds, which had seen the outlines and the "
+        "classes of the pictures that are held out for it; what an expert is judged on comes from a segmenter that "
+        "had not.",
         "Pictures of other kinds: 50, of sources that did not teach; the length of the schedule and the shares of the "
         "lessons were chosen with their figures in sight.",
-        "The activation map shows where the score came from, not where a tumour ends; what the experts see is cut out "
-        "about the outlined lesion, so its maximum often lies in the lesion by chance (figure above).",
+        "The activation map shows where the score came from, not where a tumour ends. The experts' average counts "
+        "places outside the outline a fiftieth, so the maximum lies in the outline nearly always, and in the true "
+        "lesion as often as the outline does (figure above): it says little of what the network understands.",
         "Layers, shapes of the networks and their training were chosen while looking at figures of these folds.",
     )
 

@@ -45,8 +45,8 @@ GREY = 90  # under the colours of the bar
 LESION_INK, OVARY_INK = (60, 220, 255), (120, 235, 120)
 RESEARCH = "Research use: no diagnosis."
 MAP_CLASS = (
-    'Activation map of ResNet-50 for the class "cancer" (global average pooling): how much each place bears on its '
-    "answer, for cancer or against it. No outline of disease."
+    'Activation map of ResNet-50 for the class "cancer" (average over the outlined lesion): how much each place '
+    "bears on its answer, for cancer or against it. No outline of disease."
 )
 
 

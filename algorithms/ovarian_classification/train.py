@@ -58,8 +58,8 @@ from dicom_node.models import ModelFolder
 
 SEGMENT_SCHEDULE = Schedule(epochs=9, batch_size=16, learning_rate=8e-4, weight_decay=1e-2, warm_up_epochs=1)
 EXPERT_SCHEDULES = {
-    "resnet50": Schedule(epochs=12, batch_size=16, learning_rate=5e-4, weight_decay=1e-2, warm_up_epochs=1),
-    "darknet19": Schedule(epochs=24, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2),
+    "resnet50": Schedule(epochs=10, batch_size=16, learning_rate=5e-4, weight_decay=1e-2, warm_up_epochs=1),
+    "darknet19": Schedule(epochs=20, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2),
 }
 TRAIT_WEIGHT = 0.5
 TEACHER_WEIGHT, SOFTENED = 1.0, 2.0

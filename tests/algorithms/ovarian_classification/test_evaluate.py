@@ -154,6 +154,7 @@ def test_overlap_and_chance_are_those_of_the_masks(labelled):
     assert values["segmentation"]["dice_mean"] == pytest.approx(2 * disc / (disc + 41 * 41))
     side = min(41 * (1 + 2 * MARGIN), SIDE)  # of what the experts see: the lesion with that much left free all round
     assert values["activation_map"]["by_chance"] == pytest.approx(disc / side**2, rel=0.03)
+    assert values["activation_map"]["by_outline"] == pytest.approx(disc / 41**2)
 
 
 def test_the_opposite_gets_none(labelled, monkeypatch):
