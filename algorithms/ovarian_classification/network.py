@@ -8,6 +8,8 @@ quarter of the width. Both at the depth that the document asks for (US 12394048 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -108,7 +110,10 @@ class Segmenter(nn.Module):
         half, quarter, eighth = self.encoder.stem[0].out_channels, 4 * STAGES[0][1], 4 * STAGES[1][1]
         self.top = _convolved(self.encoder.channels, DECODER[0], 3)
         self.ups = nn.ModuleList(
-            [_Up(coarse, seen, fine) for coarse, seen, fine in zip(DECODER, (eighth, quarter, half), DECODER[1:])]
+            [
+                _Up(coarse, seen, fine)
+                for (coarse, fine), seen in zip(pairwise(DECODER), (eighth, quarter, half), strict=True)
+            ]
         )
         self.decide = nn.Conv2d(DECODER[-1], 1 + len(CLASSES), 3, padding=1)
 

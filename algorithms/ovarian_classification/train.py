@@ -203,19 +203,16 @@ def train_resnet50(fold: Fold, run: RunFolder, device: torch.device, seed: int) 
     torch.manual_seed(seed + fold.number)
     network, batches = resnet50(), expert_batches(fold, trait_scale(fold.lessons))
     network.features.begin_from(public_convolutions(), torch.cat(_some(batches, seed)))
-    return _fit_expert("resnet50", fold, network, expert_loss, run, device, seed)
+    part, schedule = f"resnet50_{fold.number + 1}", EXPERT_SCHEDULES["resnet50"]
+    return fit(part, network.to(memory_format=FAST), batches, expert_loss, schedule, run, device, seed)
 
 
 def train_darknet19(fold: Fold, teacher: nn.Module, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
     """Darknet-19 of one fold, in eval mode. ``teacher``: the fold's ResNet-50, on the device, in eval mode."""
     torch.manual_seed(seed + fold.number)
-    return _fit_expert("darknet19", fold, darknet19(), taught_by(teacher), run, device, seed)
-
-
-def _fit_expert(kind: str, fold: Fold, network: nn.Module, loss, run: RunFolder, device, seed: int) -> nn.Module:
-    batches = expert_batches(fold, trait_scale(fold.lessons))
-    network = network.to(memory_format=FAST)
-    return fit(f"{kind}_{fold.number + 1}", network, batches, loss, EXPERT_SCHEDULES[kind], run, device, seed)
+    network, batches = darknet19().to(memory_format=FAST), expert_batches(fold, trait_scale(fold.lessons))
+    part, schedule = f"darknet19_{fold.number + 1}", EXPERT_SCHEDULES["darknet19"]
+    return fit(part, network, batches, taught_by(teacher), schedule, run, device, seed)
 
 
 def train(data: Path, out: Path, bench: Workbench) -> None:
@@ -240,8 +237,8 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
         bench.progress(0.4 + 0.4 * number / FOLDS, f"ResNet-50 and Darknet-19, fold {number + 1} of {FOLDS}")
         fold = fold_of(number, taught, held_out)
         resnet = train_resnet50(fold, run, device, bench.seed)
-        export_expert(resnet, out / f"resnet50_{number + 1}.onnx")
         darknet = train_darknet19(fold, resnet, run, device, bench.seed)
+        export_expert(resnet, out / f"resnet50_{number + 1}.onnx")
         export_expert(darknet, out / f"darknet19_{number + 1}.onnx")
     publish(pictures, held_out, train_quality(data, out, run, bench), data, out, bench)
 

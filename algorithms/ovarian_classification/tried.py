@@ -18,8 +18,8 @@ TRIED: tuple[str, ...] = (
     "for cancer with drawn outlines, 0.74-0.76 with found ones, 0.73 for lesion or normal with found ones. As a second "
     "task of the networks. Chosen.",
     "Segmentation, lesion Dice on two folds: residual U-Net from nothing 0.743 and 0.773 (28 epochs); U-Net on the "
-    "public weights, the eight classes taught besides, 0.785 and 0.816 (9 epochs). Chosen. A second, wider view averaged "
-    "in: 1.7 % of lesions missed in place of 4 %. Chosen.",
+    "public weights, the eight classes taught besides, 0.785 and 0.816 (9 epochs). Chosen. A second, wider view "
+    "averaged in: 1.7 % of lesions missed in place of 4 %. Chosen.",
     "Where the outline of a normal ovary is good (Dice over 0.6) lesion or normal is told with an AUC of 0.93, else of "
     "0.62 (one fold): womb, bladder or another mass is outlined in its place.",
     "A crop about the outline at three sizes, averaged: +0.01 for cancer, three times the work. Not used.",

@@ -15,7 +15,7 @@ from dicom_node.errors import UsageError  # noqa: E402
 
 SIZE = 224
 BORDER = {2: 3, 4: 4, 8: 6, 16: 6}
-"""Places near the edge, at each stride, to which the border's zeros reach strongly: theirs are the colours' means, ours mid grey."""
+"""Places near the edge, at each stride, that the zeros beyond it reach: theirs are the colours' means, ours mid grey."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_another_file_is_refused(tmp_path, monkeypatch):
     (package / backbone.FILE).write_bytes(b"another network")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(backbone, "PACKAGE", "carrier")
-    with pytest.raises(UsageError, match="open-nsfw.onnx of carrier is another file than was trained from"):
+    with pytest.raises(UsageError, match=r"open-nsfw\.onnx of carrier is another file than was trained from"):
         public_convolutions()
 
 

@@ -112,8 +112,8 @@ def test_a_byte_for_each_weight_of_a_convolution(exported):
 
 def test_the_largest_weight_of_a_channel_is_kept_whole(exported, network):
     """A channel that is a thousand times weaker has a scale of its own."""
-    folder, _ = exported
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(folder / "byte.onnx").graph.initializer}
+    tensors = onnx.load(exported[0] / "byte.onnx").graph.initializer
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors}
     name = next(name for name in stored if name.endswith(".byte") and stored[name].shape == (32, 32, 3, 3))
     restored = stored[name].astype(np.float32) * stored[name.replace(".byte", ".scale")]
     real = network.same[0].weight.detach().numpy()
