@@ -1,4 +1,4 @@
-"""Where the lesion, or the ovary, is: the segmentation networks on the whole picture, at two sizes, and its mirror."""
+"""Where the lesion, or the ovary, is: the segmenters on the whole picture, and on it made smaller and mirrored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from algorithms.ovarian_classification.canvas import CANVAS_PX, Square, back_to_picture, seen_in, whole
 
-ZOOMS = (1.0, 1.2)
-"""Sides of the squares that the segmenters are shown, of the picture's longer side; their answers are averaged."""
+VIEWS = ((1.0, 1), (1.2, -1))
+"""Squares that the segmenters are shown: side, of the picture's longer side; step along its columns, -1 for the mirror
+image. Their answers are averaged: as good as all four (lesion Dice 0.815 on one fold), in half the time."""
 LESION_FROM = 0.4
 FAINT_FROM = 0.1
 """Where nothing reaches LESION_FROM, a lesion is what reaches half of the highest share, if that is at least this."""
@@ -34,19 +35,19 @@ def lesion_of(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> NDArr
     Args:
         grey: (rows, columns), marks painted out.
     """
-    shares = [_share(grey, zoom, segmenters) for zoom in ZOOMS]
-    return _surest(np.mean(shares, axis=0, dtype=np.float32))
-
-
-def _share(grey: NDArray[np.uint8], zoom: float, segmenters: Sequence[Segmenter]) -> NDArray[np.float32]:
-    """(rows, columns) the lesion's share of each pixel, seen in a square of ``zoom`` times the picture."""
     rows, columns = grey.shape
     full = whole(rows, columns)
-    square = Square(full.x, full.y, zoom * full.side)
-    seen = seen_in(grey, square, CANVAS_PX) / 127.5 - 1.0
-    both = np.ascontiguousarray(np.stack([seen, seen[:, ::-1]])[:, None])
-    answers = np.mean([_sigmoid(one.run({"field": both})["lesion"]) for one in segmenters], axis=0)
-    return back_to_picture((answers[0, 0] + answers[1, 0, :, ::-1]) / 2, square, rows, columns)
+    squares = [Square(full.x, full.y, zoom * full.side) for zoom, _ in VIEWS]
+    field = np.stack(
+        [seen_in(grey, square, CANVAS_PX)[:, ::step] for square, (_, step) in zip(squares, VIEWS, strict=True)]
+    )
+    field = np.ascontiguousarray(field[:, None] / 127.5 - 1.0)
+    answers = np.mean([_sigmoid(one.run({"field": field})["lesion"]) for one in segmenters], axis=0)
+    shares = [
+        back_to_picture(np.ascontiguousarray(answer[0, :, ::step]), square, rows, columns)
+        for answer, square, (_, step) in zip(answers, squares, VIEWS, strict=True)
+    ]
+    return _surest(np.mean(shares, axis=0, dtype=np.float32))
 
 
 def _surest(share: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from dicom_node.errors import UsageError  # noqa: E402
 
 SIZE = 224
 BORDER = {2: 3, 4: 4, 8: 6, 16: 6}
-"""Places near the edge, at each stride, that the zeros beyond it reach: theirs are the colours' means, ours mid grey."""
+"""Places near the edge, by stride, that the zeros beyond it reach: theirs are the colours' means, ours mid grey."""
 
 
 @pytest.fixture(scope="module")
