@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,16 @@ from algorithms.ovarian_classification.training_data import Labelled
 from algorithms.ovarian_classification.traits import TRAITS, traits_of
 
 Grey = NDArray[np.float32]
+
+
+class Categorised(Protocol):
+    """What has a class, by its place in CLASSES."""
+
+    @property
+    def category(self) -> int: ...
+
+
+Shown = TypeVar("Shown", bound=Categorised)
 
 FIELD_PX = 180
 CLOSEUP_PX = 192
@@ -150,8 +161,8 @@ def exposed(picture: Grey, rng: np.random.Generator) -> Grey:
 
 
 def epoch_of(
-    lessons: Sequence[Lesson], batch_size: int, rng: np.random.Generator, rarity: float = RARITY
-) -> Iterator[list[Lesson]]:
+    lessons: Sequence[Shown], batch_size: int, rng: np.random.Generator, rarity: float = RARITY
+) -> Iterator[list[Shown]]:
     """As many pictures as there are, rare classes more often, in whole batches."""
     categories = np.array([lesson.category for lesson in lessons])
     counts = np.bincount(categories, minlength=len(CLASSES))

@@ -47,11 +47,20 @@ class Expert(nn.Module):
         self.describe = nn.Linear(channels, len(TRAITS))
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self.features(crop)
-        features = features * _weights(crop[:, 1:2], features.shape[-1])
-        pooled = self.dropout(features.mean(dim=(2, 3)))
+        features = self.weighted(crop)
         maps = torch.einsum("nchw,kc->nkhw", features, self.classify.weight)
-        return self.classify(pooled), maps, self.describe(pooled)
+        logits, traits = self.answer(features.mean(dim=(2, 3)))
+        return logits, maps, traits
+
+    def weighted(self, crop: Tensor) -> Tensor:
+        """(n, channels, h, w) features of the last convolution, each place by what it counts in their average."""
+        features = self.features(crop)
+        return features * _weights(crop[:, 1:2], features.shape[-1])
+
+    def answer(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, 8) and traits (n, 13) of averaged features (n, channels)."""
+        pooled = self.dropout(pooled)
+        return self.classify(pooled), self.describe(pooled)
 
 
 def _weights(lesion: Tensor, places: int) -> Tensor:

@@ -1,8 +1,7 @@
 """``dicom-node train ovarian_classification --data DIR --out DIR``: fold by fold a segmenter, ResNet-50 and Darknet-19.
 
 Segmenter and ResNet-50 begin from public weights (backbone.py); Darknet-19, of which there are none, begins from
-nothing and learns from the pictures' classes and from what its fold's ResNet-50 takes them for (Hinton, Vinyals, Dean,
-"Distilling the Knowledge in a Neural Network", arXiv 1503.02531).
+nothing and is its fold's ResNet-50's pupil (pupil.py).
 
 Each fold's networks see no picture of the number blocks held out in it (folds.py), so ``evaluate`` can judge every
 picture by networks that have not met it; the digests of the pictures held out are in ``model.toml``.
@@ -40,9 +39,11 @@ from algorithms.ovarian_classification.lessons import (
     lesson_of,
     trait_scale,
 )
+from algorithms.ovarian_classification.losses import class_loss, trait_loss
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
-from algorithms.ovarian_classification.network import Segmenter, darknet19, lesion_logit, resnet50
+from algorithms.ovarian_classification.network import Expert, Segmenter, darknet19, lesion_logit, resnet50
 from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating, youden_threshold
+from algorithms.ovarian_classification.pupil import Pupil, pupil_batches, pupil_loss
 from algorithms.ovarian_classification.roc import area
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
 from algorithms.ovarian_classification.training_data import Labelled, read_labelled
@@ -59,13 +60,10 @@ from dicom_node.models import ModelFolder
 SEGMENT_SCHEDULE = Schedule(epochs=9, batch_size=16, learning_rate=8e-4, weight_decay=1e-2, warm_up_epochs=1)
 EXPERT_SCHEDULES = {
     "resnet50": Schedule(epochs=10, batch_size=16, learning_rate=5e-4, weight_decay=1e-2, warm_up_epochs=1),
-    "darknet19": Schedule(epochs=20, batch_size=16, learning_rate=1e-3, weight_decay=5e-4, warm_up_epochs=2),
+    "darknet19": Schedule(epochs=50, batch_size=16, learning_rate=1.5e-3, weight_decay=1e-3, warm_up_epochs=2),
 }
 TRAIT_WEIGHT = 0.5
-TEACHER_WEIGHT, SOFTENED = 1.0, 2.0
-"""How much the teacher's answer counts beside the class, and by what logits are divided before they are compared."""
 FAST = torch.channels_last
-SMOOTHING = 0.05
 BYTE_TOLERANCE = 0.05
 """Of the largest output: the weights are stored in a byte each."""
 CALIBRATED_ON = 200
@@ -130,30 +128,8 @@ def segment_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Te
 def expert_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """Cross-entropy of the eight classes, and the traits in units of their spread."""
     crops, categories, traits = batch
-    return _answer_loss(network(crops), categories, traits)
-
-
-def _answer_loss(given: tuple[Tensor, Tensor, Tensor], categories: Tensor, traits: Tensor) -> Tensor:
-    logits, _, described = given
-    known = torch.isfinite(traits)
-    error = functional.smooth_l1_loss(described, torch.nan_to_num(traits), reduction="none", beta=0.5)
-    taught = (error * known).sum() / known.sum().clamp(min=1)
-    return functional.cross_entropy(logits, categories, label_smoothing=SMOOTHING) + TRAIT_WEIGHT * taught
-
-
-def taught_by(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tensor, Tensor]], Tensor]:
-    """``expert_loss``, and how far the answer is from the teacher's on the same crop (arXiv 1503.02531, section 2)."""
-
-    def loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        crops, categories, traits = batch
-        with torch.no_grad():
-            wanted = functional.log_softmax(teacher(crops)[0] / SOFTENED, dim=1)
-        given = network(crops)
-        said = functional.log_softmax(given[0] / SOFTENED, dim=1)
-        apart = functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
-        return _answer_loss(given, categories, traits) + TEACHER_WEIGHT * SOFTENED**2 * apart
-
-    return loss
+    logits, _, described = network(crops)
+    return class_loss(logits, categories) + TRAIT_WEIGHT * trait_loss(described, traits)
 
 
 def train_segmenter(fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
@@ -207,12 +183,13 @@ def train_resnet50(fold: Fold, run: RunFolder, device: torch.device, seed: int) 
     return fit(part, network.to(memory_format=FAST), batches, expert_loss, schedule, run, device, seed)
 
 
-def train_darknet19(fold: Fold, teacher: nn.Module, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
+def train_darknet19(fold: Fold, teacher: Expert, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
     """Darknet-19 of one fold, in eval mode. ``teacher``: the fold's ResNet-50, on the device, in eval mode."""
     torch.manual_seed(seed + fold.number)
-    network, batches = darknet19().to(memory_format=FAST), expert_batches(fold, trait_scale(fold.lessons))
+    pupil = Pupil(darknet19(), teacher.classify.in_features).to(memory_format=FAST)
     part, schedule = f"darknet19_{fold.number + 1}", EXPERT_SCHEDULES["darknet19"]
-    return fit(part, network, batches, taught_by(teacher), schedule, run, device, seed)
+    batches = pupil_batches(fold.lessons, trait_scale(fold.lessons), teacher, schedule.batch_size, seed)
+    return fit(part, pupil, batches, pupil_loss, schedule, run, device, seed).expert
 
 
 def train(data: Path, out: Path, bench: Workbench) -> None:
