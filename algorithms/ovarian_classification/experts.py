@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from algorithms.ovarian_classification.canvas import CROP_PX, Square, about, back_to_picture, seen_in
 from algorithms.ovarian_classification.classes import MALIGNANT, NORMAL
-from algorithms.ovarian_classification.lesion import lesion_of
+from algorithms.ovarian_classification.lesion import outlined
 from algorithms.ovarian_classification.marks import unmarked
 from dicom_node.algorithm import Model, ModelInfo, Models
 
@@ -22,12 +22,14 @@ FOLDS = (1, 2, 3, 4, 5)
 class Classified:
     """What the networks say of one picture.
 
-    ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. ``categories``: (8,) in the
-    order of CLASSES, mean of both. ``spread``: standard deviation of the probability of cancer over the networks of
-    the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where none
-    was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class activation map for cancer: how
-    much each place adds to the answer, for cancer or against it (in most pictures what counts is what speaks against
-    it). Places outside the outlined lesion count a fiftieth in the network's average, and so here; 0 outside what it
+    ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. ResNet-50 looks twice: at the
+    lesion, and, as the encoder of its fold's segmenter, at the whole picture; its answer is the mean of both.
+    ``categories``: (8,) in the order of CLASSES, mean of both kinds. ``spread``: standard deviation of the probability
+    of cancer over the networks of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the
+    lesion or ovary; empty where none was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class
+    activation map for cancer at the lesion: how much each place adds to the answer, for cancer or against it (in most
+    pictures what counts is what speaks against it). Places outside the outlined lesion count a fiftieth in the
+    network's average, and so here; 0 outside what it
     saw.
     """
 
@@ -65,18 +67,20 @@ class Experts:
         """
         rows, columns = rgb.shape[:2]
         grey = unmarked(rgb).grey
-        lesion = lesion_of(grey, self._segmenters)
-        square = about(lesion)
+        found = outlined(grey, self._segmenters)
+        lesion, square = found.mask, about(found.mask)
         crop = seen_by_experts(grey, lesion, square)
         crops = np.ascontiguousarray(np.stack([crop, crop[..., ::-1]]))
         resnets = [_answer(model, crops) for model in self._resnets]
         darknets = [_answer(model, crops) for model in self._darknets]
-        cancer = np.array([[answer.categories[MALIGNANT] for answer in kind] for kind in (resnets, darknets)])
+        near = np.stack([answer.categories for answer in resnets])
+        categories = np.stack([(near + found.categories) / 2, [answer.categories for answer in darknets]])
+        cancer = categories[:, :, MALIGNANT]
         activation = _strength(np.mean([answer.evidence for answer in resnets], axis=0))
         return Classified(
             p_resnet50=float(cancer[0].mean()),
             p_darknet19=float(cancer[1].mean()),
-            categories=np.mean([answer.categories for answer in (*resnets, *darknets)], axis=0).astype(np.float32),
+            categories=categories.mean(axis=(0, 1)).astype(np.float32),
             spread=float(cancer.std(axis=1).mean()),
             lesion=lesion,
             activation=np.clip(back_to_picture(activation, square, rows, columns), 0.0, 1.0),

@@ -55,7 +55,7 @@ class Placed:
         peak_inside, peak_in_found: whether the activation map's maximum lies in the true, and in the found lesion.
         by_chance: share of what the experts saw that the true mask covers.
         by_outline: share of the found lesion that the true mask covers: what a maximum anywhere in the outline would
-            give; ``None`` where no lesion was found.
+            give; 0 where no lesion was found.
     """
 
     dice: float
@@ -63,7 +63,7 @@ class Placed:
     peak_inside: bool
     peak_in_found: bool
     by_chance: float
-    by_outline: float | None
+    by_outline: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +188,7 @@ def placed_of(classified: Classified, truth: NDArray[np.bool_]) -> Placed:
         peak_inside=points_somewhere and bool(truth[row, column]),
         peak_in_found=points_somewhere and bool(lesion[row, column]),
         by_chance=float(np.count_nonzero(truth & seen) / max(1, np.count_nonzero(seen))),
-        by_outline=float(np.count_nonzero(truth & lesion) / np.count_nonzero(lesion)) if lesion.any() else None,
+        by_outline=float(np.count_nonzero(truth & lesion) / max(1, np.count_nonzero(lesion))),
     )
 
 

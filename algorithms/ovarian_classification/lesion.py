@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -25,12 +26,28 @@ class Segmenter(Protocol):
     """A Model of the node, or a network in training."""
 
     def run(self, inputs: Mapping[str, NDArray]) -> Mapping[str, NDArray]:
-        """``field`` (n, 1, CANVAS_PX, CANVAS_PX), -1..1 -> ``lesion``, logits of the same shape."""
+        """``field`` (n, 1, CANVAS_PX, CANVAS_PX), -1..1 -> ``lesion``, logits of the same shape; ``classes`` (n, 8)."""
         ...
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Outlined:
+    """``mask``: (rows, columns), the piece that the segmenters are surest of; empty where they see none.
+
+    ``categories``: (segmenters, 8), what each takes the whole picture for, in the order of CLASSES.
+    """
+
+    mask: NDArray[np.bool_]
+    categories: NDArray[np.float32]
+
+
 def lesion_of(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> NDArray[np.bool_]:
-    """(rows, columns) the piece that the segmenters are surest of; empty where they see none.
+    """``outlined``'s mask."""
+    return outlined(grey, segmenters).mask
+
+
+def outlined(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> Outlined:
+    """Where the lesion is, and what the picture shows.
 
     Args:
         grey: (rows, columns), marks painted out.
@@ -42,12 +59,14 @@ def lesion_of(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> NDArr
         [seen_in(grey, square, CANVAS_PX)[:, ::step] for square, (_, step) in zip(squares, VIEWS, strict=True)]
     )
     field = np.ascontiguousarray(field[:, None] / 127.5 - 1.0)
-    answers = np.mean([_sigmoid(one.run({"field": field})["lesion"]) for one in segmenters], axis=0)
+    given = [one.run({"field": field}) for one in segmenters]
+    answers = np.mean([_sigmoid(one["lesion"]) for one in given], axis=0)
     shares = [
         back_to_picture(np.ascontiguousarray(answer[0, :, ::step]), square, rows, columns)
         for answer, square, (_, step) in zip(answers, squares, VIEWS, strict=True)
     ]
-    return _surest(np.mean(shares, axis=0, dtype=np.float32))
+    mask = _surest(np.mean(shares, axis=0, dtype=np.float32))
+    return Outlined(mask, np.stack([one["classes"].mean(axis=0) for one in given]))
 
 
 def _surest(share: NDArray[np.float32]) -> NDArray[np.bool_]:

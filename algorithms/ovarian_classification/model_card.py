@@ -116,19 +116,21 @@ def card(
         "the lesion or ovary, and show where the score came from. Five of each network, averaged.",
         inputs=f"Segmenter: {SEGMENT_INPUTS}. ResNet-50 and Darknet-19: {EXPERT_INPUTS}. "
         "Quality network: the whole picture in colour.",
-        outputs=f"Segmenter: logits of lesion or ovary. Experts: logits of {len(CLASSES)} classes, of which "
-        "high-grade serous carcinoma is what is called malignant, and their class activation maps. "
-        "Quality network: logits of adnexa, lesion, ascites, blood flow, three-dimensional, undetermined, and how far "
-        "the picture is from those that taught it.",
+        outputs="Segmenter: logits of lesion or ovary, shares of the classes in the whole picture. Experts: logits of "
+        f"{len(CLASSES)} classes, of which high-grade serous carcinoma is what is called malignant, and their class "
+        "activation maps. Quality network: logits of adnexa, lesion, ascites, blood flow, three-dimensional, "
+        "undetermined, and how far the picture is from those that taught it.",
         data=_data(pictures),
         training="The document's depth (50 layers; 19 convolutions) at half and a quarter of the width. Segmenter and "
         f"ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. Darknet-19 begins from "
-        "nothing, and learns from the classes and from what its fold's ResNet-50 says of the same crop. AdamW, fixed "
-        "length, averaged weights; crop, turn, flip, zoom, shift, exposure; marks drawn at random on pictures of every "
-        "class; outlines as segmenters that never saw the picture find them, and the average over the lesion alone "
-        "(places outside count a fiftieth). The eight classes and what a reader would describe (echo, fluid, borders, "
-        "shape) are taught together; the segmenter learns which class an outline has, too. Weights are stored in a "
-        f"byte each.\n\nWays that were tried:\n{ways or '- none told'}",
+        "nothing, and learns from the classes, and the answers and features of its fold's ResNet-50 on the same crops. "
+        "ResNet-50 looks twice: at the lesion, and, as the segmenter's encoder (three of its four stages), at the "
+        "whole picture; P(cancer) is the mean of both. AdamW, fixed length, averaged weights; crop, turn, flip, zoom, "
+        "shift, exposure; marks drawn at random on pictures of every class; outlines as segmenters that never saw the "
+        "picture find them, and the average over the lesion (places outside count a fiftieth). The eight classes and "
+        "what a reader would describe (echo, fluid, borders, shape) are taught together; the segmenter learns which "
+        "class an outline has, too. Of these fifteen networks the weights of convolutions are stored in a byte each."
+        f"\n\nWays that were tried:\n{ways or '- none told'}",
         folds="Five. The pictures do not say which patient they are of, but numbers in a row often are of one: runs of "
         f"numbers are kept together ({len(set(blocks_of(pictures).tolist()))} blocks), long runs cut where neighbours "
         "look least alike, and no block is on both sides. Thresholds and calibration for a fold rest on the other "
@@ -180,6 +182,7 @@ def _other_figures(values: Mapping[str, Any]) -> list[Figure]:
         ("segmentation", "dice_mean", "lesion Dice, mean", "images"),
         ("segmentation", "none_found", "lesions not outlined", "images"),
         ("activation_map", "maximum_in_lesion", "activation map's maximum in the lesion", "images"),
+        ("activation_map", "maximum_in_found_lesion", "activation map's maximum in the outline", "images"),
         ("activation_map", "by_chance", "the same by chance", "images"),
         ("activation_map", "by_outline", "the same for any place in the outline", "images"),
     ]
@@ -245,7 +248,7 @@ def _limits(values: Mapping[str, Any], operating: Operating) -> tuple[str, ...]:
         "lessons were chosen with their figures in sight.",
         "The activation map shows where the score came from, not where a tumour ends. The experts' average counts "
         "places outside the outline a fiftieth, so the maximum lies in the outline nearly always, and in the true "
-        "lesion as often as the outline does (figure above): it says little of what the network understands.",
+        "lesion about as often as the outline does (figures above): it says little of what the network understands.",
         "Layers, shapes of the networks and their training were chosen while looking at figures of these folds.",
     )
 

@@ -24,6 +24,7 @@ INPUTS = 2
 DARKNET19 = ((32,), (64,), (128, 64, 128), (256, 128, 256), (512, 256, 512, 256, 512), (1024, 512, 1024, 512, 1024))
 """Channels of the 18 convolutions before the last; a pooling stands between the groups. The middle ones are 1x1."""
 DROPOUT = 0.3
+RESNET_STRIDE = 16
 OUTSIDE = 0.02
 """What a place outside the lesion counts in the average, of one inside: it is all there is where none was found."""
 DECODER = (128, 96, 64, 32)
@@ -36,12 +37,13 @@ class Expert(nn.Module):
     The features of the last convolution are averaged over the picture, each place by its share of the lesion, and a
     linear layer gives the logits of the eight classes. ``maps`` are their class activation maps (Zhou et al.,
     "Learning Deep Features for Discriminative Localization", arXiv 1512.04150): what each place adds to the logit, so
-    that their mean is the logit less its bias. ``traits`` teaches only.
+    that their mean is the logit less its bias. ``traits`` teaches only. ``stride``: of the features, in pixels.
     """
 
-    def __init__(self, features: nn.Module, channels: int) -> None:
+    def __init__(self, features: nn.Module, channels: int, stride: int) -> None:
         super().__init__()
         self.features = features
+        self.stride = stride
         self.dropout = nn.Dropout(DROPOUT)
         self.classify = nn.Linear(channels, len(CLASSES))
         self.describe = nn.Linear(channels, len(TRAITS))
@@ -55,7 +57,7 @@ class Expert(nn.Module):
     def weighted(self, crop: Tensor) -> Tensor:
         """(n, channels, h, w) features of the last convolution, each place by what it counts in their average."""
         features = self.features(crop)
-        return features * _weights(crop[:, 1:2], features.shape[-1])
+        return features * _weights(crop[:, 1:2], self.stride)
 
     def answer(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (n, 8) and traits (n, 13) of averaged features (n, channels)."""
@@ -63,16 +65,16 @@ class Expert(nn.Module):
         return self.classify(pooled), self.describe(pooled)
 
 
-def _weights(lesion: Tensor, places: int) -> Tensor:
-    """(n, 1, places, places), of mean 1: what each place of a grid counts, of the lesion's share (n, 1, size, size)."""
-    counts = functional.avg_pool2d(lesion, lesion.shape[-1] // places) + OUTSIDE
+def _weights(lesion: Tensor, stride: int) -> Tensor:
+    """(n, 1, h, w), of mean 1: what each place of a grid counts, of the lesion's share (n, 1, size, size)."""
+    counts = functional.avg_pool2d(lesion, stride) + OUTSIDE
     return counts / counts.mean(dim=(2, 3), keepdim=True)
 
 
 def resnet50() -> Expert:
     """ResNet-50 with the heads of an Expert."""
     features = HalfResNet50(INPUTS)
-    return Expert(features, features.channels)
+    return Expert(features, features.channels, RESNET_STRIDE)
 
 
 def darknet19(width: float = DARKNET_WIDTH) -> Expert:
@@ -90,7 +92,7 @@ def darknet19(width: float = DARKNET_WIDTH) -> Expert:
                 nn.LeakyReLU(0.1, inplace=True),
             ]
             inside = outside
-    return Expert(nn.Sequential(*layers), inside)
+    return Expert(nn.Sequential(*layers), inside, 2 ** (len(DARKNET19) - 1))
 
 
 class _Up(nn.Module):
@@ -109,8 +111,8 @@ class _Up(nn.Module):
 class Segmenter(nn.Module):
     """(n, 1, size, size) whole picture -> (n, 9, size, size) logits: nothing, or a lesion of one of the eight classes.
 
-    What is asked of it is where, not what; that it must say what teaches it to tell an ovary from a womb or a bladder.
-    ``lesion_logit`` makes one answer of the nine.
+    What is asked of it is where; that it must say what, too, teaches it to tell an ovary from a womb or a bladder, and
+    makes it a second opinion, of the whole picture. ``lesion_logit`` and ``class_evidence`` make answers of the nine.
     """
 
     def __init__(self) -> None:
@@ -137,6 +139,12 @@ class Segmenter(nn.Module):
 def lesion_logit(logits: Tensor) -> Tensor:
     """(n, 1, size, size) logit of a lesion or ovary of whatever class, of what a Segmenter gives."""
     return torch.logsumexp(logits[:, 1:], dim=1, keepdim=True) - logits[:, :1]
+
+
+def class_evidence(logits: Tensor) -> Tensor:
+    """(n, 8) shares of the classes in whatever is no background, of what a Segmenter gives."""
+    found = torch.softmax(logits, dim=1)[:, 1:].sum(dim=(2, 3))
+    return found / found.sum(dim=1, keepdim=True).clamp(min=1e-6)
 
 
 def _convolved(inside: int, outside: int, kernel: int) -> nn.Sequential:

@@ -208,7 +208,7 @@ def _activation_map(judged: Sequence[JudgedPicture]) -> Values | None:
         | told("maximum_in_lesion", share(inside, draws))
         | told("maximum_in_found_lesion", share([one.peak_in_found for one in placed], draws))
         | told("by_chance", average([one.by_chance for one in placed], draws))
-        | told("by_outline", average([one.by_outline or 0.0 for one in placed], draws))
+        | told("by_outline", average([one.by_outline for one in placed], draws))
         | told("maximum_in_lesion_of_malignant", _share_of(inside, cancers, lesions))
     )
 

@@ -41,7 +41,14 @@ from algorithms.ovarian_classification.lessons import (
 )
 from algorithms.ovarian_classification.losses import class_loss, trait_loss
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
-from algorithms.ovarian_classification.network import Expert, Segmenter, darknet19, lesion_logit, resnet50
+from algorithms.ovarian_classification.network import (
+    Expert,
+    Segmenter,
+    class_evidence,
+    darknet19,
+    lesion_logit,
+    resnet50,
+)
 from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating, youden_threshold
 from algorithms.ovarian_classification.pupil import Pupil, pupil_batches, pupil_loss
 from algorithms.ovarian_classification.roc import area
@@ -160,7 +167,8 @@ class _Asked:
     @torch.no_grad()
     def run(self, inputs: Mapping[str, NDArray]) -> Mapping[str, NDArray]:
         field = torch.from_numpy(inputs["field"]).to(self._device)
-        return {"lesion": lesion_logit(self._network(field)).cpu().numpy()}
+        logits = self._network(field)
+        return {"lesion": lesion_logit(logits).cpu().numpy(), "classes": class_evidence(logits).cpu().numpy()}
 
 
 def with_found(
@@ -299,7 +307,7 @@ def operating_points(
 def export_segmenter(network: nn.Module, file: Path) -> None:
     """Writes a segmentation network, checked against torch."""
     field = torch.rand(2, 1, CANVAS_PX, CANVAS_PX) * 2 - 1
-    export(_Segmenter(network), {"field": field}, ["lesion"], file, Storage.BYTE, BYTE_TOLERANCE)
+    export(_Segmenter(network), {"field": field}, ["lesion", "classes"], file, Storage.BYTE, BYTE_TOLERANCE)
 
 
 def export_expert(network: nn.Module, file: Path) -> None:
@@ -311,14 +319,15 @@ def export_expert(network: nn.Module, file: Path) -> None:
 
 
 class _Segmenter(nn.Module):
-    """Where alone: what a node asks for."""
+    """Where, and what: as a node asks for it."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, field: Tensor) -> Tensor:
-        return lesion_logit(self.network(field))
+    def forward(self, field: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.network(field)
+        return lesion_logit(logits), class_evidence(logits)
 
 
 class _Expert(nn.Module):

@@ -93,10 +93,9 @@ def export(
     axes = {name: {0: BATCH, **(free_axes or {}).get(name, {})} for name in examples}
     model = _traced(network, examples, outputs, axes)
     _strip(model)
-    if storage is Storage.BYTE:
-        _store_as_bytes(model)
+    scales = _store_as_bytes(model) if storage is Storage.BYTE else frozenset()
     if storage is not Storage.FULL:
-        _store_as_half(model)
+        _store_as_half(model, scales)
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString(deterministic=True)
     parity = _compare(network, content, _trials(examples, axes), outputs)
@@ -145,11 +144,11 @@ def _strip(model: onnx.ModelProto) -> None:
         del part.metadata_props[:]
 
 
-def _store_as_half(model: onnx.ModelProto) -> None:
-    """Large float32 tensors as float16 with a Cast under the old name; what float16 cannot hold stays."""
+def _store_as_half(model: onnx.ModelProto, kept: frozenset[str]) -> None:
+    """Large float32 tensors as float16 with a Cast under the old name; not ``kept``, nor what float16 cannot hold."""
     graph, casts = model.graph, []
     for tensor in graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < SMALL:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < SMALL or tensor.name in kept:
             continue
         values = numpy_helper.to_array(tensor)
         if np.abs(values).max() > HALF_MAX:
@@ -162,8 +161,12 @@ def _store_as_half(model: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def _store_as_bytes(model: onnx.ModelProto) -> None:
-    """Weights of convolutions as int8, a scale each output channel, with Cast and Mul under the old name."""
+def _store_as_bytes(model: onnx.ModelProto) -> frozenset[str]:
+    """Weights of convolutions as int8, a scale each output channel, with Cast and Mul under the old name.
+
+    Returns:
+        The names of the scales.
+    """
     graph, restoring = model.graph, []
     kernels = {node.input[1] for node in graph.node if node.op_type == "Conv"}
     scales = []
@@ -183,6 +186,7 @@ def _store_as_bytes(model: onnx.ModelProto) -> None:
     nodes = [*restoring, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+    return frozenset(scale.name for scale in scales)
 
 
 def _trials(examples: Mapping[str, Tensor], axes: Mapping[str, Mapping[int, str]]) -> Iterator[dict[str, Tensor]]:

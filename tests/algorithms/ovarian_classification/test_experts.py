@@ -9,12 +9,15 @@ from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX
 from algorithms.ovarian_classification.classes import CLASSES, MALIGNANT, NORMAL
 from algorithms.ovarian_classification.experts import Experts
 
+WHOLE = np.array([0.5 if place == MALIGNANT else 0.5 / 7 for place in range(len(CLASSES))], np.float32)
+"""What the segmenter takes the whole picture for."""
+
 
 class Segmenter:
     def run(self, inputs):
         field = inputs["field"]
         assert field.shape == (2, 1, CANVAS_PX, CANVAS_PX)
-        return {"lesion": -6.0 + 12.0 * (field > 0.2)}
+        return {"lesion": -6.0 + 12.0 * (field > 0.2), "classes": np.stack([WHOLE, WHOLE])}
 
 
 class Expert:
@@ -56,12 +59,12 @@ def _classified(malignant=1.0, sign=1.0, folds=(1,)):
 
 
 def test_probabilities_by_hand():
-    """softmax of one logit 1 and seven 0: e / (e + 7); of eight equal ones 1/8."""
+    """softmax of one logit 1 and seven 0: e / (e + 7); of eight equal ones 1/8. ResNet-50's is averaged with WHOLE."""
     found, _ = _classified()
-    assert found.p_resnet50 == pytest.approx(np.e / (np.e + 7))
+    assert found.p_resnet50 == pytest.approx((np.e / (np.e + 7) + 0.5) / 2)
     assert found.p_darknet19 == pytest.approx(1 / 8)
     assert found.categories.sum() == pytest.approx(1.0)
-    assert found.p_lesion == pytest.approx(1 - (1 / (np.e + 7) + 1 / 8) / 2, abs=1e-6)
+    assert found.p_lesion == pytest.approx(1 - ((1 / (np.e + 7) + 0.5 / 7) / 2 + 1 / 8) / 2, abs=1e-6)
     assert found.spread == 0.0
 
 
@@ -70,8 +73,9 @@ def test_folds_are_averaged_and_their_spread_told():
     experts |= {"darknet19_1": Expert(0.0), "darknet19_2": Expert(0.0)}
     found = Experts(Made(experts), (1, 2)).classify(_picture())
     low, high = 1 / 8, np.exp(2) / (np.exp(2) + 7)
-    assert found.p_resnet50 == pytest.approx((low + high) / 2)
-    assert found.spread == pytest.approx((high - low) / 4)  # half of it in one kind of network, none in the other
+    assert found.p_resnet50 == pytest.approx(((low + high) / 2 + 0.5) / 2)
+    # deviation of two numbers: half their distance, which the equal WHOLE halves, and the other kind's none again
+    assert found.spread == pytest.approx((high - low) / 8)
 
 
 def test_the_crop_is_about_the_lesion():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from algorithms.ovarian_classification.lesion import FAINT_FROM, LESION_FROM, lesion_of
+from algorithms.ovarian_classification.lesion import FAINT_FROM, LESION_FROM, lesion_of, outlined
 
 
 class Bright:
@@ -15,7 +15,8 @@ class Bright:
         self.offset, self.slope = offset, slope
 
     def run(self, inputs):
-        return {"lesion": self.offset + self.slope * (inputs["field"] + 1.0)}
+        lesion = self.offset + self.slope * (inputs["field"] + 1.0)
+        return {"lesion": lesion, "classes": np.full((len(lesion), 8), self.offset, np.float32)}
 
 
 def _grey(discs):
@@ -67,3 +68,8 @@ def test_several_networks_are_averaged():
     """One that sees nothing halves the other's share, which is then below the limit at the faint rim only."""
     grey = _grey([(220, 80, 40, 255)])
     assert _dice(lesion_of(grey, [Bright(), Bright(-20.0, 0.0)]), grey > 0) > 0.9
+
+
+def test_each_network_is_heard_on_the_whole_picture():
+    found = outlined(_grey([(220, 80, 40, 255)]), [Bright(-4.0), Bright(-6.0)])
+    np.testing.assert_array_equal(found.categories, [[-4.0] * 8, [-6.0] * 8])

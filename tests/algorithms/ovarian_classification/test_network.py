@@ -10,7 +10,7 @@ from torch import nn  # noqa: E402
 
 from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX  # noqa: E402
 from algorithms.ovarian_classification.classes import CLASSES  # noqa: E402
-from algorithms.ovarian_classification.network import Segmenter, darknet19, lesion_logit, resnet50  # noqa: E402
+from algorithms.ovarian_classification.network import Segmenter, class_evidence, darknet19, lesion_logit, resnet50  # noqa: E402
 from algorithms.ovarian_classification.traits import TRAITS  # noqa: E402
 
 
@@ -49,7 +49,7 @@ def test_what_an_expert_gives(expert):
 
 
 def test_the_map_averages_to_the_logit(expert):
-    """Global average pooling: the mean of a class's map is its logit less the bias (Zhou et al. 2016, equation 2)."""
+    """The mean of a class's map is its logit less the bias (Zhou et al. 2016, equation 2)."""
     torch.manual_seed(1)
     crop = torch.randn(2, 2, CROP_PX, CROP_PX)
     crop[:, 1] = torch.rand(2, CROP_PX, CROP_PX)
@@ -90,6 +90,16 @@ def test_the_logit_of_a_lesion_is_that_of_any_class():
     logits = torch.randn(2, 1 + len(CLASSES), 4, 4, generator=torch.Generator().manual_seed(3))
     wanted = logits.softmax(dim=1)[:, 1:].sum(dim=1, keepdim=True)
     torch.testing.assert_close(torch.sigmoid(lesion_logit(logits)), wanted)
+
+
+def test_the_classes_of_the_whole_picture_are_shares_of_what_is_found():
+    logits = torch.full((1, 1 + len(CLASSES), 10, 10), -20.0)
+    logits[:, 0] = 20.0
+    logits[:, 0, :2], logits[:, 4, :2] = -20.0, 20.0  # two rows of one class, one of another
+    logits[:, 0, 5], logits[:, 2, 5] = -20.0, 20.0
+    found = class_evidence(logits)[0]
+    assert found[3] == pytest.approx(2 / 3)
+    assert found[1] == pytest.approx(1 / 3)
 
 
 def test_their_files_stay_small():

@@ -110,14 +110,29 @@ def test_a_byte_for_each_weight_of_a_convolution(exported):
     assert parities["half"].max_relative < parities["byte"].max_relative < 0.03  # a step is 1/127 of the largest weight
 
 
-def test_the_largest_weight_of_a_channel_is_kept_whole(exported, network):
-    """A channel that is a thousand times weaker has a scale of its own."""
-    tensors = onnx.load(exported[0] / "byte.onnx").graph.initializer
+class Uneven(nn.Module):
+    """As many channels as make their scales a large tensor; one of them a million times weaker than the others."""
+
+    def __init__(self):
+        super().__init__()
+        self.spread = nn.Conv2d(4, 512, 3, bias=False)
+        with torch.no_grad():
+            self.spread.weight[5] *= 1e-6
+
+    def forward(self, x):
+        return self.spread(x)
+
+
+def test_each_channel_has_a_scale_of_its_own_and_whole(tmp_path):
+    network = Uneven()
+    export(network, {"x": torch.randn(2, 4, 8, 8)}, ["y"], tmp_path / "uneven.onnx", Storage.BYTE, tolerance=0.05)
+    tensors = onnx.load(tmp_path / "uneven.onnx").graph.initializer
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors}
-    name = next(name for name in stored if name.endswith(".byte") and stored[name].shape == (32, 32, 3, 3))
-    restored = stored[name].astype(np.float32) * stored[name.replace(".byte", ".scale")]
-    real = network.same[0].weight.detach().numpy()
-    apart = np.abs(restored - real).max(axis=(1, 2, 3)) / np.abs(real).max(axis=(1, 2, 3))
+    name = next(name for name in stored if name.endswith(".byte"))
+    scale = stored[name.replace(".byte", ".scale")]
+    assert scale.dtype == np.float32
+    real = network.spread.weight.detach().numpy()
+    apart = np.abs(stored[name] * scale - real).max(axis=(1, 2, 3)) / np.abs(real).max(axis=(1, 2, 3))
     assert apart.max() <= 0.5 / 127 + 1e-6
 
 
