@@ -10,9 +10,10 @@ teach.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnx
@@ -31,6 +32,10 @@ STEM_CHANNELS = 64
 LAST_STAGE = len(STAGES) - 1
 BGR_MEANS = (104.0, 117.0, 123.0)
 """Subtracted from 0..255 before the first convolution where these weights were taught."""
+
+
+Public: TypeAlias = Sequence[tuple[NDArray, NDArray]]
+"""Weights and bias of each convolution of the file."""
 
 
 class Block(nn.Module):
@@ -97,7 +102,7 @@ class HalfResNet50(nn.Module):
                 yield from block.convolutions()
 
     @torch.no_grad()
-    def begin_from(self, public: list[tuple[NDArray, NDArray]], seen: Tensor) -> None:
+    def begin_from(self, public: Public, seen: Tensor) -> None:
         """Takes public convolutions over; the network then computes what theirs does of a grey picture.
 
         The file has no normalisations (they are folded into its convolutions). Ours start with the mean and deviation
@@ -122,7 +127,7 @@ class HalfResNet50(nn.Module):
             hook.remove()
 
 
-def public_convolutions() -> list[tuple[NDArray, NDArray]]:
+def public_convolutions() -> Public:
     """(weights, bias) of the 53 convolutions, in their order.
 
     Raises:

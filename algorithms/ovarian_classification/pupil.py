@@ -64,6 +64,18 @@ class Pupil(nn.Module):
         return logits, traits, self.imitate(pooled)
 
 
+def pupil_settings() -> dict[str, float]:
+    """What a run was begun with."""
+    return {
+        "sights": SIGHTS,
+        "class": CLASS_WEIGHT,
+        "traits": TRAIT_WEIGHT,
+        "answer": ANSWER_WEIGHT,
+        "features": FEATURE_WEIGHT,
+        "softened": SOFTENED,
+    }
+
+
 def pupil_loss(pupil: nn.Module, batch: Told) -> Tensor:
     """Of class, traits, the teacher's answer and the teacher's features."""
     logits, traits, features = pupil(batch.crops)

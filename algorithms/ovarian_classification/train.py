@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.ovarian_classification.backbone import public_convolutions
+from algorithms.ovarian_classification.backbone import Public, public_convolutions
 from algorithms.ovarian_classification.canvas import CANVAS_PX, CROP_PX
 from algorithms.ovarian_classification.classes import MALIGNANT_CLASS, NORMAL_CLASS
 from algorithms.ovarian_classification.evaluate import evaluate
@@ -50,7 +50,8 @@ from algorithms.ovarian_classification.network import (
     resnet50,
 )
 from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating, youden_threshold
-from algorithms.ovarian_classification.pupil import Pupil, pupil_batches, pupil_loss
+from algorithms.ovarian_classification.public_weights import SHA256
+from algorithms.ovarian_classification.pupil import Pupil, pupil_batches, pupil_loss, pupil_settings
 from algorithms.ovarian_classification.roc import area
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
 from algorithms.ovarian_classification.training_data import Labelled, read_labelled
@@ -102,14 +103,14 @@ def segment_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tupl
 
 
 def expert_batches(
-    fold: Fold, scale: TraitScale
+    fold: Fold, scale: TraitScale, batch_size: int
 ) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor, Tensor]]]:
     """Crops (n, 2, CROP_PX, CROP_PX), categories (n,), traits (n, 13)."""
 
     closeups = [closeup_of(lesson) for lesson in fold.lessons]
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(closeups, EXPERT_SCHEDULES["resnet50"].batch_size, rng):
+        for lessons in epoch_of(closeups, batch_size, rng):
             samples = [crop_sample(lesson, scale, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.crop for sample in samples])).to(memory_format=FAST),
@@ -139,11 +140,11 @@ def expert_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Ten
     return class_loss(logits, categories) + TRAIT_WEIGHT * trait_loss(described, traits)
 
 
-def train_segmenter(fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
-    """The segmentation network of one fold."""
+def train_segmenter(fold: Fold, public: Public, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
+    """The segmentation network of one fold, in eval mode."""
     torch.manual_seed(seed + fold.number)
     network, batches = Segmenter(), segment_batches(fold)
-    network.encoder.begin_from(public_convolutions(), torch.cat(_some(batches, seed)))
+    network.encoder.begin_from(public, torch.cat(_some(batches, seed)))
     network = network.to(memory_format=FAST)
     return fit(f"segment_{fold.number + 1}", network, batches, segment_loss, SEGMENT_SCHEDULE, run, device, seed)
 
@@ -182,13 +183,15 @@ def with_found(
     ]
 
 
-def train_resnet50(fold: Fold, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
+def train_resnet50(fold: Fold, public: Public, run: RunFolder, device: torch.device, seed: int) -> Expert:
     """ResNet-50 of one fold, in eval mode."""
     torch.manual_seed(seed + fold.number)
-    network, batches = resnet50(), expert_batches(fold, trait_scale(fold.lessons))
-    network.features.begin_from(public_convolutions(), torch.cat(_some(batches, seed)))
     part, schedule = f"resnet50_{fold.number + 1}", EXPERT_SCHEDULES["resnet50"]
-    return fit(part, network.to(memory_format=FAST), batches, expert_loss, schedule, run, device, seed)
+    network, batches = resnet50(), expert_batches(fold, trait_scale(fold.lessons), schedule.batch_size)
+    network.features.begin_from(public, torch.cat(_some(batches, seed)))
+    taught = fit(part, network.to(memory_format=FAST), batches, expert_loss, schedule, run, device, seed)
+    assert isinstance(taught, Expert)
+    return taught
 
 
 def train_darknet19(fold: Fold, teacher: Expert, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
@@ -204,8 +207,10 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     """Trains the sixteen networks, writes them into ``out`` with manifest and card, and judges them by the folds.
 
     Raises:
-        UsageError: ``data`` holds no labelled pictures or too few, or ``out`` holds a run with other settings.
+        UsageError: ``data`` holds no labelled pictures or too few, ``out`` holds a run with other settings, or the
+            public weights are missing.
     """
+    public = public_convolutions()
     pictures = read_labelled(data)
     held_out = folds_of(pictures).tolist()
     refuse_too_few(pictures, held_out)
@@ -215,13 +220,13 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     segmenters = []
     for number in range(FOLDS):
         bench.progress(0.4 * number / FOLDS, f"segmentation, fold {number + 1} of {FOLDS}")
-        segmenters.append(train_segmenter(fold_of(number, lessons, held_out), run, device, bench.seed))
+        segmenters.append(train_segmenter(fold_of(number, lessons, held_out), public, run, device, bench.seed))
         export_segmenter(segmenters[-1], out / f"segment_{number + 1}.onnx")
     taught = with_found(lessons, held_out, segmenters, device)
     for number in range(FOLDS):
         bench.progress(0.4 + 0.4 * number / FOLDS, f"ResNet-50 and Darknet-19, fold {number + 1} of {FOLDS}")
         fold = fold_of(number, taught, held_out)
-        resnet = train_resnet50(fold, run, device, bench.seed)
+        resnet = train_resnet50(fold, public, run, device, bench.seed)
         darknet = train_darknet19(fold, resnet, run, device, bench.seed)
         export_expert(resnet, out / f"resnet50_{number + 1}.onnx")
         export_expert(darknet, out / f"darknet19_{number + 1}.onnx")
@@ -349,6 +354,9 @@ def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
         "segment": asdict(SEGMENT_SCHEDULE),
         "experts": {kind: asdict(schedule) for kind, schedule in EXPERT_SCHEDULES.items()},
         "traits": TRAIT_WEIGHT,
+        "pupil": pupil_settings(),
+        "begun_from": SHA256,
+        "pixels": {"canvas": CANVAS_PX, "crop": CROP_PX},
         "quality": quality_settings(),
         "pictures": len(pictures),
         "digests": hashlib.sha256("".join(picture.digest for picture in pictures).encode()).hexdigest()[:16],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -14,13 +17,14 @@ from algorithms.ovarian_classification.backbone import BGR_MEANS, HalfResNet50, 
 from dicom_node.errors import UsageError  # noqa: E402
 
 SIZE = 224
-BORDER = {2: 3, 4: 4, 8: 6, 16: 6}
-"""Places near the edge, by stride, that the zeros beyond it reach: theirs are the colours' means, ours mid grey."""
+CUT = {2: 3, 4: 4, 8: 6, 16: 5}
+"""Places left out at each edge, by stride. The zeros beyond it are the colours' means for theirs and mid grey for ours;
+after the third stage they reach the middle, faintly, which the tolerance allows for."""
 
 
-@pytest.fixture(scope="module")
-def public():
-    pytest.importorskip(backbone.PACKAGE)
+@pytest.fixture
+def public(needs_package):
+    needs_package(backbone.PACKAGE)
     return public_convolutions()
 
 
@@ -34,11 +38,11 @@ def pictures():
 
 
 def _theirs(grey):
-    """What the public file gives after its stem and its first three stages, by ONNX Runtime on the file itself."""
-    file = __import__("importlib.util").util.find_spec(backbone.PACKAGE).origin.replace("__init__.py", backbone.FILE)
-    model = onnx.load(file)
+    """What the public file gives after its stem and its four stages, by ONNX Runtime on the file itself."""
+    model = onnx.load(Path(find_spec(backbone.PACKAGE).origin).with_name(backbone.FILE))
     sums = [node.output[0] for node in model.graph.node if node.op_type == "Add"]
-    names = [next(node.output[0] for node in model.graph.node if node.op_type == "Relu"), sums[2], sums[6], sums[12]]
+    stem = next(node.output[0] for node in model.graph.node if node.op_type == "Relu")
+    names = [stem, *(sums[block] for block in (2, 6, 12, 15))]
     for name in names:
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -48,13 +52,19 @@ def _theirs(grey):
 
 def test_it_computes_what_the_public_network_computes(public, pictures):
     network = HalfResNet50(2)
+    assert len(public) == len(list(network.convolutions())) == 53
     network.begin_from(public, pictures)
     with torch.no_grad():
-        ours = network.eval().levels(pictures[:1])
-    for stride, right, found in zip(BORDER, _theirs(pictures[0, 0].numpy()), ours[:4], strict=True):
-        inner = slice(BORDER[stride], -BORDER[stride])
-        right, found = right[..., inner, inner], found.numpy()[..., inner, inner]
-        assert np.abs(found - right).max() < 0.03 * right.max(), stride
+        ours = [value.numpy() for value in network.eval().levels(pictures[:1])]
+    *earlier, last = _theirs(pictures[0, 0].numpy())
+    for cut, right, found in zip(CUT.values(), earlier, ours, strict=False):
+        inner = slice(cut, -cut)
+        right, found = right[..., inner, inner], found[..., inner, inner]
+        assert np.abs(found - right).max() < 0.03 * right.max(), cut
+    # the fourth stage, dilated: theirs is every second place of ours, and the border has reached all of it
+    found = ours[4][..., ::2, ::2]
+    assert found.shape == last.shape
+    assert np.corrcoef(found.ravel(), last.ravel())[0, 1] > 0.95
 
 
 def test_its_normalisations_begin_with_what_they_see(public, pictures):
