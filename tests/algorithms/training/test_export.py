@@ -25,7 +25,9 @@ class Net(nn.Module):
         super().__init__()
         self.first = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
         self.down = nn.Sequential(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU())
-        self.same = nn.Sequential(nn.Conv2d(32, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32))
+        self.same = nn.Sequential(
+            nn.Conv2d(32, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.Conv2d(64, 32, 3, padding=1)
+        )
         self.up = nn.ConvTranspose2d(32, 16, 2, stride=2)
         self.mask = nn.Conv2d(32, 2, 1)
         self.indices = nn.Linear(32, 11)
@@ -103,7 +105,10 @@ def test_a_byte_for_each_weight_of_a_convolution(exported):
     folder, parities = exported
     stored = onnx.load(folder / "byte.onnx").graph
     kernels = [tensor for tensor in stored.initializer if tensor.data_type == onnx.TensorProto.INT8]
-    assert sorted(list(tensor.dims) for tensor in kernels) == [[32, 16, 3, 3], [32, 32, 3, 3]]  # no kernel below 512
+    assert sorted(list(tensor.dims) for tensor in kernels) == [
+        [32, 64, 3, 3],
+        [64, 32, 3, 3],
+    ]  # the small ones stay as they are
     saved = (folder / "half.onnx").stat().st_size - (folder / "byte.onnx").stat().st_size
     weights = sum(int(np.prod(tensor.dims)) for tensor in kernels)
     assert 0.8 * weights < saved < weights
