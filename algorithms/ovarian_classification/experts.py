@@ -16,14 +16,16 @@ from algorithms.ovarian_classification.marks import unmarked
 from dicom_node.algorithm import Model, ModelInfo, Models
 
 FOLDS = (1, 2, 3, 4, 5)
+SIGHTS = ((1.0, 1), (0.8, -1), (1.3, -1))
+"""What an expert is shown: side, of the square about the lesion; step along its columns, -1 for the mirror image."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Classified:
     """What the networks say of one picture.
 
-    ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. ResNet-50 looks twice: at the
-    lesion, and, as the encoder of its fold's segmenter, at the whole picture; its answer is the mean of both.
+    ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. Each looks at the
+    lesion; what its fold's segmenter takes the whole picture for is the other half of its answer.
     ``categories``: (8,) in the order of CLASSES, mean of both kinds. ``spread``: standard deviation of the probability
     of cancer over the networks of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the
     lesion or ovary; empty where none was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class
@@ -69,12 +71,16 @@ class Experts:
         grey = unmarked(rgb).grey
         found = outlined(grey, self._segmenters)
         lesion, square = found.mask, about(found.mask)
-        crop = seen_by_experts(grey, lesion, square)
-        crops = np.ascontiguousarray(np.stack([crop, crop[..., ::-1]]))
+        crops = np.stack(
+            [
+                seen_by_experts(grey, lesion, Square(square.x, square.y, zoom * square.side))[..., ::step]
+                for zoom, step in SIGHTS
+            ]
+        )
         resnets = [_answer(model, crops) for model in self._resnets]
         darknets = [_answer(model, crops) for model in self._darknets]
-        near = np.stack([answer.categories for answer in resnets])
-        categories = np.stack([(near + found.categories) / 2, [answer.categories for answer in darknets]])
+        near = np.array([[answer.categories for answer in kind] for kind in (resnets, darknets)])
+        categories = (near + found.categories) / 2
         cancer = categories[:, :, MALIGNANT]
         activation = _strength(np.mean([answer.evidence for answer in resnets], axis=0))
         return Classified(
@@ -102,10 +108,9 @@ class _Answer:
 
 
 def _answer(model: Model, crops: NDArray[np.float32]) -> _Answer:
-    """Of a crop and its mirror image, averaged."""
+    """Averaged over SIGHTS; the map is of the first."""
     given = model.run({"crop": crops})
-    maps = given["maps"][:, MALIGNANT]
-    return _Answer(_softmax(given["logits"]).mean(axis=0), (maps[0] + maps[1, :, ::-1]) / 2)
+    return _Answer(_softmax(given["logits"]).mean(axis=0), given["maps"][0, MALIGNANT])
 
 
 def _strength(evidence: NDArray[np.float32]) -> NDArray[np.float32]:

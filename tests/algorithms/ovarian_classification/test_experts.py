@@ -31,11 +31,11 @@ class Expert:
 
     def run(self, inputs):
         self.seen = inputs["crop"]
-        assert self.seen.shape == (2, 2, CROP_PX, CROP_PX)
-        maps = np.full((2, len(CLASSES), 7, 7), 0.1, np.float32)
+        assert self.seen.shape == (3, 2, CROP_PX, CROP_PX)
+        maps = np.full((3, len(CLASSES), 7, 7), 0.1, np.float32)
         maps[0, :, 1, 1] = 4.0 * self.sign
-        maps[1, :, 1, -2] = 4.0 * self.sign  # the mirror image's own left is on the right
-        return {"logits": np.stack([self.logits, self.logits]), "maps": maps}
+        maps[1:, :, -2, -2] = 9.0  # of other sights
+        return {"logits": np.stack([self.logits] * 3), "maps": maps}
 
 
 class Made:
@@ -59,12 +59,12 @@ def _classified(malignant=1.0, sign=1.0, folds=(1,)):
 
 
 def test_probabilities_by_hand():
-    """softmax of one logit 1 and seven 0: e / (e + 7); of eight equal ones 1/8. ResNet-50's is averaged with WHOLE."""
+    """softmax of one logit 1 and seven 0: e / (e + 7); of eight equal ones 1/8. Each is averaged with WHOLE."""
     found, _ = _classified()
     assert found.p_resnet50 == pytest.approx((np.e / (np.e + 7) + 0.5) / 2)
-    assert found.p_darknet19 == pytest.approx(1 / 8)
+    assert found.p_darknet19 == pytest.approx((1 / 8 + 0.5) / 2)
     assert found.categories.sum() == pytest.approx(1.0)
-    assert found.p_lesion == pytest.approx(1 - ((1 / (np.e + 7) + 0.5 / 7) / 2 + 1 / 8) / 2, abs=1e-6)
+    assert found.p_lesion == pytest.approx(1 - (1 / (np.e + 7) + 1 / 8 + 2 * 0.5 / 7) / 4, abs=1e-6)
     assert found.spread == 0.0
 
 
@@ -84,7 +84,19 @@ def test_the_crop_is_about_the_lesion():
     assert found.lesion.sum() == pytest.approx(60 * 80, rel=0.1)
     crop = experts["resnet50_1"].seen
     assert crop[0, 1, CROP_PX // 2, CROP_PX // 2] == pytest.approx(1.0, abs=0.02)
-    np.testing.assert_array_equal(crop[1], crop[0][..., ::-1])
+    larger, smaller = crop[1, 1].sum() / crop[0, 1].sum(), crop[2, 1].sum() / crop[0, 1].sum()
+    assert larger == pytest.approx(1 / 0.8**2, rel=0.03)
+    assert smaller == pytest.approx(1 / 1.3**2, rel=0.03)
+
+
+def test_the_other_sights_are_mirrored():
+    rgb = _picture()
+    rgb[60:120, 180:220] = 170  # the lesion's right half is darker
+    experts = {"resnet50_1": Expert(0.0), "darknet19_1": Expert(0.0)}
+    Experts(Made(experts), (1,)).classify(rgb)
+    middle = experts["resnet50_1"].seen[:, 0, CROP_PX // 2]
+    left, right = middle[:, CROP_PX // 2 - 15], middle[:, CROP_PX // 2 + 15]
+    assert list(left > right) == [True, False, False]
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
