@@ -155,12 +155,14 @@ def crosses_itself(points: Points) -> bool:
     """Whether two sides of the closed polygon that are no neighbours touch or cross."""
     sides = list(pairwise((*points, points[0])))
     count = len(sides)
-    return any(
-        _cross(sides[one], sides[other])
-        for one in range(count)
-        for other in range(one + 2, count)
-        if not (one == 0 and other == count - 1)
-    )
+    ends = np.asarray(sides, np.float64)  # (sides, 2 ends, x and y)
+    low, high = ends.min(axis=1), ends.max(axis=1)
+    for one in range(count - 2):
+        rest = slice(one + 2, count - 1 if one == 0 else count)  # the first and the last are neighbours
+        near = np.all((low[rest] <= high[one]) & (high[rest] >= low[one]), axis=1)  # only these can meet
+        if any(_cross(sides[one], sides[one + 2 + other]) for other in np.flatnonzero(near)):
+            return True
+    return False
 
 
 _Side = tuple[tuple[float, float], tuple[float, float]]

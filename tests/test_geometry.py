@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -120,3 +121,41 @@ def test_a_bow_tie_crosses_itself_and_a_star_shaped_outline_does_not():
     star = tuple(((5 + k % 2) * math.cos(turn), (5 + k % 2) * math.sin(turn)) for k, turn in enumerate(turns))
     assert not crosses_itself(star)
     assert crosses_itself(((0, 0), (4, 0), (4, 4), (2, 0), (0, 4)))  # touches its first side
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_crossings_are_those_of_every_pair_of_sides(seed):
+    """Against all pairs in whole numbers: points of a grid, so that touching and lying on one line come, too."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(200):
+        points = tuple(map(tuple, rng.integers(0, 9, (int(rng.integers(3, 8)), 2)).tolist()))
+        sides = [(points[k], points[(k + 1) % len(points)]) for k in range(len(points))]
+        meets = any(
+            _segments_meet(sides[one], sides[other])
+            for one in range(len(sides))
+            for other in range(one + 2, len(sides))
+            if (one, other) != (0, len(sides) - 1)
+        )
+        assert crosses_itself(points) == meets, points
+        found.append(meets)
+    assert 0.1 < np.mean(found) < 0.95
+
+
+def _segments_meet(one, other):
+    """Solves a + s (b - a) = c + t (d - c) in fractions."""
+    (ax, ay), (bx, by) = one
+    (cx, cy), (dx, dy) = other
+    across = (bx - ax) * (dy - cy) - (by - ay) * (dx - cx)
+    if across:
+        s = Fraction((cx - ax) * (dy - cy) - (cy - ay) * (dx - cx), across)
+        t = Fraction((cx - ax) * (by - ay) - (cy - ay) * (bx - ax), across)
+        return 0 <= s <= 1 and 0 <= t <= 1
+    on_one_line = all((bx - ax) * (y - ay) == (by - ay) * (x - ax) for x, y in other) and all(
+        (dx - cx) * (y - cy) == (dy - cy) * (x - cx) for x, y in one
+    )
+    return on_one_line and all(
+        max(min(one[0][i], one[1][i]), min(other[0][i], other[1][i]))
+        <= min(max(one[0][i], one[1][i]), max(other[0][i], other[1][i]))
+        for i in (0, 1)
+    )
