@@ -10,6 +10,7 @@ picture by networks that have not met it; the digests of the pictures held out a
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -72,6 +73,7 @@ EXPERT_SCHEDULES = {
 }
 TRAIT_WEIGHT = 0.5
 FAST = torch.channels_last
+NOTICE = "NOTICE.md"
 BYTE_TOLERANCE = 0.05
 """Of the largest output: the weights are stored in a byte each."""
 CALIBRATED_ON = 200
@@ -273,6 +275,7 @@ def publish(
     assert isinstance(report.values, Mapping)
     write_manifest(out, [*entries(digests, operating, without, report.values), last])
     write_card(out / "model_card.md", card(pictures, report, TRIED, quality.figures, operating))
+    shutil.copyfile(Path(__file__).with_name(NOTICE), out / NOTICE)  # the licence asks for it beside the weights
     return report
 
 
@@ -311,8 +314,9 @@ def operating_points(
 
 def export_segmenter(network: nn.Module, file: Path) -> None:
     """Writes a segmentation network, checked against torch."""
+    plain = network.to(memory_format=torch.contiguous_format)
     field = torch.rand(2, 1, CANVAS_PX, CANVAS_PX) * 2 - 1
-    export(_Segmenter(network), {"field": field}, ["lesion", "classes"], file, Storage.BYTE, BYTE_TOLERANCE)
+    export(_Segmenter(plain), {"field": field}, ["lesion", "classes"], file, Storage.BYTE, BYTE_TOLERANCE)
 
 
 def export_expert(network: nn.Module, file: Path) -> None:
