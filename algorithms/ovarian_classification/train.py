@@ -74,8 +74,8 @@ EXPERT_SCHEDULES = {
 TRAIT_WEIGHT = 0.5
 FAST = torch.channels_last
 NOTICE = "NOTICE.md"
-BYTE_TOLERANCE = 0.05
-"""Of the largest output: the weights are stored in a byte each."""
+BYTE_TOLERANCE = 0.15
+"""Of the largest output, on noise: weights are stored in a byte each. 1 to 3 % after a long training, else more."""
 CALIBRATED_ON = 200
 """Pictures, at least, from which the normalisations of public weights begin."""
 
