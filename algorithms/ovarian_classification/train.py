@@ -282,7 +282,11 @@ def publish(
 def operating_points(
     pictures: Sequence[Labelled], held_out: Sequence[int], out: Path, bench: Workbench
 ) -> tuple[Operating, list[Operating]]:
-    """The node's, and for each fold the one fitted on the others: of answers by networks that never saw the picture."""
+    """The node's, and for each fold the one fitted on the others: of answers by networks that never saw the picture.
+
+    Raises:
+        UsageError: the networks do not tell malignant from other pictures.
+    """
     models = ModelFolder(out, device=bench.device)
     experts = [Experts(models, (number + 1,)) for number in range(FOLDS)]
     answers = np.array(
@@ -296,7 +300,10 @@ def operating_points(
     folds = np.asarray(held_out)
 
     def fitted(chosen: NDArray[np.bool_], rests_on: str) -> Operating:
-        found = fit_operating(answers[chosen, 0], answers[chosen, 1], cancer[chosen], rests_on)
+        try:
+            found = fit_operating(answers[chosen, 0], answers[chosen, 1], cancer[chosen], rests_on)
+        except ValueError as error:
+            raise UsageError(f"the networks learned nothing to decide by: {error}; train longer, on more") from error
         thetas = [Scores(*pair, found).theta for pair in answers[chosen, :2]]
         return replace(
             found,
