@@ -10,7 +10,7 @@ teach.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
@@ -44,10 +44,10 @@ class Block(nn.Module):
     def __init__(self, inside: int, channels: int, stride: int, dilation: int, projected: bool) -> None:
         super().__init__()
         outside = 4 * channels
-        self.downsample = _normalised(inside, outside, 1, stride) if projected else None
-        self.reduce = _normalised(inside, channels, 1, stride)
-        self.look = _normalised(channels, channels, 3, dilation=dilation)
-        self.expand = _normalised(channels, outside, 1)
+        self.downsample = normalised(inside, outside, 1, stride) if projected else None
+        self.reduce = normalised(inside, channels, 1, stride)
+        self.look = normalised(channels, channels, 3, dilation=dilation)
+        self.expand = normalised(channels, outside, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         shortcut = features if self.downsample is None else self.downsample(features)
@@ -70,7 +70,7 @@ class HalfResNet50(nn.Module):
 
     def __init__(self, inputs: int, stages: int = len(STAGES)) -> None:
         super().__init__()
-        self.stem = _normalised(inputs, STEM_CHANNELS, 7, 2)
+        self.stem = normalised(inputs, STEM_CHANNELS, 7, 2)
         self.stages = nn.ModuleList()
         self.channels = STEM_CHANNELS
         for number, (count, channels) in enumerate(STAGES[:stages]):
@@ -154,7 +154,7 @@ def _of_grey(weights: NDArray, bias: NDArray, inputs: int) -> tuple[NDArray[np.f
     return grey, (bias + shift).astype(np.float32)
 
 
-def _calibration(norm: nn.Module, bias: Tensor):
+def _calibration(norm: nn.Module, bias: Tensor) -> Callable[[nn.Module, object, Tensor], None]:
     """A hook that makes a normalisation add ``bias`` and nothing else to what the convolution gives."""
 
     def calibrate(_module: nn.Module, _inputs: object, given: Tensor) -> None:
@@ -167,7 +167,8 @@ def _calibration(norm: nn.Module, bias: Tensor):
     return calibrate
 
 
-def _normalised(inside: int, outside: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+def normalised(inside: int, outside: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """A convolution without bias that keeps the size but for its stride, and batch normalisation."""
     padding = dilation * (kernel // 2)
     convolution = nn.Conv2d(inside, outside, kernel, stride, padding, dilation, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outside))

@@ -24,15 +24,14 @@ SIGHTS = ((1.0, 1), (0.8, -1), (1.3, -1))
 class Classified:
     """What the networks say of one picture.
 
-    ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. Each looks at the
-    lesion; what its fold's segmenter takes the whole picture for is the other half of its answer.
-    ``categories``: (8,) in the order of CLASSES, mean of both kinds. ``spread``: standard deviation of the probability
-    of cancer over the networks of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the
-    lesion or ovary; empty where none was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class
+    ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. Each looks at the lesion;
+    what its fold's segmenter takes the whole picture for is the other half of its answer. ``categories``: (8,) in the
+    order of CLASSES, mean of both kinds. ``spread``: standard deviation of the probability of cancer over the networks
+    of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where
+    none was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class
     activation map for cancer at the lesion: how much each place adds to the answer, for cancer or against it (in most
     pictures what counts is what speaks against it). Places outside the outlined lesion count a fiftieth in the
-    network's average, and so here; 0 outside what it
-    saw.
+    network's average, and so here; 0 outside what it saw.
     """
 
     p_resnet50: float

@@ -127,10 +127,10 @@ def card(
         "Each looks at the lesion, at three sizes; what the segmenter (three of the ResNet's four stages) takes the "
         "whole picture for is the other half of each one's answer. AdamW, fixed length, averaged weights; crop, turn, "
         "flip, zoom, shift, exposure; marks drawn at random on pictures of every class; outlines as segmenters that "
-        "never saw the "
-        "picture find them, and the average over the lesion (places outside count a fiftieth). The eight classes and "
-        "what a reader would describe (echo, fluid, borders, shape) are taught together; the segmenter learns which "
-        "class an outline has, too. Of these fifteen networks the weights of convolutions are stored in a byte each."
+        "never saw the picture find them, and the average over the lesion (places outside count a fiftieth). The eight "
+        "classes and what a reader would describe (echo, fluid, borders, shape) are taught together; the segmenter "
+        "learns which class an outline has, too. Large convolutions of these fifteen networks are stored in a byte for "
+        "each weight."
         f"\n\nWays that were tried:\n{ways or '- none told'}",
         folds="Five. The pictures do not say which patient they are of, but numbers in a row often are of one: runs of "
         f"numbers are kept together ({len(set(blocks_of(pictures).tolist()))} blocks), long runs cut where neighbours "
@@ -248,8 +248,8 @@ def _limits(values: Mapping[str, Any], operating: Operating) -> tuple[str, ...]:
         "Pictures of other kinds: 50, of sources that did not teach; the length of the schedule and the shares of the "
         "lessons were chosen with their figures in sight.",
         "The activation map shows where the score came from, not where a tumour ends. The experts' average counts "
-        "places outside the outline a fiftieth, so the maximum lies in the outline nearly always, and in the true "
-        "lesion about as often as the outline does (figures above): it says little of what the network understands.",
+        "places outside the outline a fiftieth, so the maximum lies in the outline nearly always, and most of the "
+        "outline lies in the true lesion (figures above): the map says little of what the network understands.",
         "Layers, shapes of the networks and their training were chosen while looking at figures of these folds.",
     )
 

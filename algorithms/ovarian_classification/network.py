@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.ovarian_classification.backbone import STAGES, HalfResNet50
+from algorithms.ovarian_classification.backbone import STAGES, HalfResNet50, normalised
 from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.traits import TRAITS
 
@@ -100,8 +100,8 @@ class _Up(nn.Module):
 
     def __init__(self, coarse: int, seen: int, channels: int) -> None:
         super().__init__()
-        self.bring, self.take = _convolved(coarse, channels, 1), _convolved(seen, channels, 1)
-        self.join = _convolved(channels, channels, 3)
+        self.bring, self.take = normalised(coarse, channels, 1), normalised(seen, channels, 1)
+        self.join = normalised(channels, channels, 3)
 
     def forward(self, features: Tensor, seen: Tensor) -> Tensor:
         larger = functional.interpolate(self.bring(features), scale_factor=2.0, mode="bilinear", align_corners=False)
@@ -119,7 +119,7 @@ class Segmenter(nn.Module):
         super().__init__()
         self.encoder = HalfResNet50(1, stages=len(STAGES) - 1)
         half, quarter, eighth = self.encoder.stem[0].out_channels, 4 * STAGES[0][1], 4 * STAGES[1][1]
-        self.top = _convolved(self.encoder.channels, DECODER[0], 3)
+        self.top = normalised(self.encoder.channels, DECODER[0], 3)
         self.ups = nn.ModuleList(
             [
                 _Up(coarse, seen, fine)
@@ -145,8 +145,3 @@ def class_evidence(logits: Tensor) -> Tensor:
     """(n, 8) shares of the classes in whatever is no background, of what a Segmenter gives."""
     found = torch.softmax(logits, dim=1)[:, 1:].sum(dim=(2, 3))
     return found / found.sum(dim=1, keepdim=True).clamp(min=1e-6)
-
-
-def _convolved(inside: int, outside: int, kernel: int) -> nn.Sequential:
-    convolution = nn.Conv2d(inside, outside, kernel, padding=kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outside))
