@@ -13,6 +13,7 @@ from algorithms.ovarian_classification.canvas import CROP_PX, Square, about, bac
 from algorithms.ovarian_classification.classes import MALIGNANT, NORMAL
 from algorithms.ovarian_classification.lesion import outlined
 from algorithms.ovarian_classification.marks import unmarked
+from algorithms.ovarian_classification.opinion import agreed
 from dicom_node.algorithm import Model, ModelInfo, Models
 
 FOLDS = (1, 2, 3, 4, 5)
@@ -25,7 +26,7 @@ class Classified:
     """What the networks say of one picture.
 
     ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. Each looks at the lesion;
-    what its fold's segmenter takes the whole picture for is the other half of its answer. ``categories``: (8,) in the
+    its answer is pooled with what its fold's segmenter takes the whole picture for. ``categories``: (8,) in the
     order of CLASSES, mean of both kinds. ``spread``: standard deviation of the probability of cancer over the networks
     of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where
     none was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class
@@ -79,7 +80,7 @@ class Experts:
         resnets = [_answer(model, crops) for model in self._resnets]
         darknets = [_answer(model, crops) for model in self._darknets]
         near = np.array([[answer.categories for answer in kind] for kind in (resnets, darknets)])
-        categories = (near + found.categories) / 2
+        categories = agreed(np.stack([near, np.broadcast_to(found.categories, near.shape)]))
         cancer = categories[:, :, MALIGNANT]
         activation = _strength(np.mean([answer.evidence for answer in resnets], axis=0))
         return Classified(
@@ -107,9 +108,9 @@ class _Answer:
 
 
 def _answer(model: Model, crops: NDArray[np.float32]) -> _Answer:
-    """Averaged over SIGHTS; the map is of the first."""
+    """Of all SIGHTS together; the map is of the first."""
     given = model.run({"crop": crops})
-    return _Answer(_softmax(given["logits"]).mean(axis=0), given["maps"][0, MALIGNANT])
+    return _Answer(agreed(_softmax(given["logits"])), given["maps"][0, MALIGNANT])
 
 
 def _strength(evidence: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,11 +7,13 @@ from torch import Tensor
 from torch.nn import functional
 
 SMOOTHING = 0.05
+NO_CLASS = -100
+"""In place of a category: the picture has none, and is not asked for it."""
 
 
 def class_loss(logits: Tensor, categories: Tensor) -> Tensor:
-    """Cross-entropy of the eight classes, smoothed; logits (n, 8), categories (n,)."""
-    return functional.cross_entropy(logits, categories, label_smoothing=SMOOTHING)
+    """Cross-entropy of the eight classes, smoothed; logits (n, 8), categories (n,), NO_CLASS for none."""
+    return functional.cross_entropy(logits, categories, label_smoothing=SMOOTHING, ignore_index=NO_CLASS)
 
 
 def trait_loss(described: Tensor, traits: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from algorithms.training.figures import Interval
 from algorithms.training.manifest import Entry
 from dicom_node.algorithm import EvaluationReport
 
-VERSION = "2.0"
+VERSION = "3.0"
 MMOTU = "MMOTU, 2-D ultrasound part (Zhao et al. 2022, arXiv 2207.06799)"
 MMOTU_LICENCE = "none stated; research use"
 LICENCE = "research use: the pictures that taught it state no licence"
@@ -65,7 +65,7 @@ def entries(
                     version=VERSION,
                     file=f"{kind}_{fold}.onnx",
                     inputs=inputs,
-                    licence=LICENCE if kind == "darknet19" else BEGUN_LICENCE,
+                    licence=BEGUN_LICENCE,
                     data=data,
                     figures=_chosen(kind, figures),
                     more=more,
@@ -121,11 +121,14 @@ def card(
         "activation maps. Quality network: logits of adnexa, lesion, ascites, blood flow, three-dimensional, "
         "undetermined, and how far the picture is from those that taught it.",
         data=_data(pictures),
-        training="The document's depth (50 layers; 19 convolutions) at half and a quarter of the width. Segmenter and "
-        f"ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. Darknet-19 begins from "
-        "nothing, and learns from the classes, and the answers and features of its fold's ResNet-50 on the same crops. "
-        "Each looks at the lesion, at three sizes; what the segmenter (three of the ResNet's four stages) takes the "
-        "whole picture for is the other half of each one's answer. AdamW, fixed length, averaged weights; crop, turn, "
+        training="The document's depth (50 layers; 19 convolutions) at a half and three eighths of the width. Segmenter "
+        f"and ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. Darknet-19, of which "
+        "there are none, begins from the features of that public network, which it learned on pictures of other kinds "
+        "and simulated ones, none of the set. Each fold has two ResNet-50 for teachers; the first of them learns on "
+        "from the answers of both, and from both Darknet-19 learns, on the same crops and on crops of other pictures, "
+        "their answers and their features at every place. Each looks at the lesion, at three sizes; its answer is "
+        "pooled with what the segmenter (three of the ResNet's four stages) takes the whole picture for, as the "
+        "geometric mean of probabilities. AdamW, fixed length, averaged weights; crop, turn, "
         "flip, zoom, shift, exposure; marks drawn at random on pictures of every class; outlines as segmenters that "
         "never saw the picture find them, and the average over the lesion (places outside count a fiftieth). The eight "
         "classes and what a reader would describe (echo, fluid, borders, shape) are taught together; the segmenter "

@@ -1,8 +1,8 @@
 """The networks, in torch: for training and export only.
 
 ``resnet50``: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), 50 layers, half
-the width (backbone.py). ``darknet19``: Redmon, Farhadi, "YOLO9000" (arXiv 1612.08242), table 6, 19 convolutions, a
-quarter of the width. Both at the depth that the document asks for (US 12394048 B2, section 4). ``Segmenter``: a U-Net
+the width (backbone.py). ``darknet19``: Redmon, Farhadi, "YOLO9000" (arXiv 1612.08242), table 6, 19 convolutions, three
+eighths of the width. Both at the depth that the document asks for (US 12394048 B2, section 4). ``Segmenter``: a U-Net
 (Ronneberger, Fischer, Brox, arXiv 1505.04597) on the first three stages of the same ResNet.
 """
 
@@ -18,13 +18,15 @@ from algorithms.ovarian_classification.backbone import STAGES, HalfResNet50, nor
 from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.traits import TRAITS
 
-DARKNET_WIDTH = 0.25
+DARKNET_WIDTH = 0.375
 INPUTS = 2
 """Channels of a crop: the picture, the lesion's share of each pixel."""
 DARKNET19 = ((32,), (64,), (128, 64, 128), (256, 128, 256), (512, 256, 512, 256, 512), (1024, 512, 1024, 512, 1024))
-"""Channels of the 18 convolutions before the last; a pooling stands between the groups. The middle ones are 1x1."""
+"""Channels of the 18 convolutions before the last. The middle ones are 1x1. A pooling stands between the groups, but
+not before the last: as fine a grid as the ResNet's, on which the lesion can be told from its surroundings."""
 DROPOUT = 0.3
-RESNET_STRIDE = 16
+STRIDE = 16
+"""Of both kinds' features, in pixels."""
 OUTSIDE = 0.02
 """What a place outside the lesion counts in the average, of one inside: it is all there is where none was found."""
 DECODER = (128, 96, 64, 32)
@@ -37,27 +39,27 @@ class Expert(nn.Module):
     The features of the last convolution are averaged over the picture, each place by its share of the lesion, and a
     linear layer gives the logits of the eight classes. ``maps`` are their class activation maps (Zhou et al.,
     "Learning Deep Features for Discriminative Localization", arXiv 1512.04150): what each place adds to the logit, so
-    that their mean is the logit less its bias. ``traits`` teaches only. ``stride``: of the features, in pixels.
+    that their mean is the logit less its bias. ``traits`` teaches only.
+    ``features``: gives (n, channels, size / STRIDE, size / STRIDE).
     """
 
-    def __init__(self, features: nn.Module, channels: int, stride: int) -> None:
+    def __init__(self, features: nn.Module, channels: int) -> None:
         super().__init__()
         self.features = features
-        self.stride = stride
         self.dropout = nn.Dropout(DROPOUT)
         self.classify = nn.Linear(channels, len(CLASSES))
         self.describe = nn.Linear(channels, len(TRAITS))
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self.weighted(crop)
+        features = self.features(crop) * self.counts(crop)
         maps = torch.einsum("nchw,kc->nkhw", features, self.classify.weight)
         logits, traits = self.answer(features.mean(dim=(2, 3)))
         return logits, maps, traits
 
-    def weighted(self, crop: Tensor) -> Tensor:
-        """(n, channels, h, w) features of the last convolution, each place by what it counts in their average."""
-        features = self.features(crop)
-        return features * _weights(crop[:, 1:2], self.stride)
+    def counts(self, crop: Tensor) -> Tensor:
+        """(n, 1, h, w), of mean 1: what each place of the features counts in their average."""
+        lesion = functional.avg_pool2d(crop[:, 1:2], STRIDE) + OUTSIDE
+        return lesion / lesion.mean(dim=(2, 3), keepdim=True)
 
     def answer(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (n, 8) and traits (n, 13) of averaged features (n, channels)."""
@@ -65,34 +67,47 @@ class Expert(nn.Module):
         return self.classify(pooled), self.describe(pooled)
 
 
-def _weights(lesion: Tensor, stride: int) -> Tensor:
-    """(n, 1, h, w), of mean 1: what each place of a grid counts, of the lesion's share (n, 1, size, size)."""
-    counts = functional.avg_pool2d(lesion, stride) + OUTSIDE
-    return counts / counts.mean(dim=(2, 3), keepdim=True)
-
-
 def resnet50() -> Expert:
     """ResNet-50 with the heads of an Expert."""
     features = HalfResNet50(INPUTS)
-    return Expert(features, features.channels, RESNET_STRIDE)
+    return Expert(features, features.channels)
 
 
-def darknet19(width: float = DARKNET_WIDTH) -> Expert:
+class Darknet19(nn.Module):
+    """(n, INPUTS, size, size) -> (n, channels, size / STRIDE, size / STRIDE)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups = nn.ModuleList()
+        self.channels = INPUTS
+        for group in DARKNET19:
+            layers: list[nn.Module] = []
+            for place, full in enumerate(group):
+                outside, kernel = round(full * DARKNET_WIDTH), 1 if place % 2 else 3
+                layers += [
+                    nn.Conv2d(self.channels, outside, kernel, padding=kernel // 2, bias=False),
+                    nn.BatchNorm2d(outside),
+                    nn.LeakyReLU(0.1, inplace=True),
+                ]
+                self.channels = outside
+            self.groups.append(nn.Sequential(*layers))
+
+    def forward(self, seen: Tensor) -> Tensor:
+        return self.levels(seen)[-1]
+
+    def levels(self, seen: Tensor) -> list[Tensor]:
+        """What each group gives: at 1, 1/2, 1/4, 1/8, 1/16 (and 1/16) of the size."""
+        found = [self.groups[0](seen)]
+        for number, group in enumerate(self.groups[1:], 1):
+            halved = functional.max_pool2d(found[-1], 2) if number < len(self.groups) - 1 else found[-1]
+            found.append(group(halved))
+        return found
+
+
+def darknet19() -> Expert:
     """Darknet-19 with the heads of an Expert, which stand for its last 1x1 convolution and global pooling."""
-    layers: list[nn.Module] = []
-    inside = INPUTS
-    for number, group in enumerate(DARKNET19):
-        if number:
-            layers.append(nn.MaxPool2d(2))
-        for place, full in enumerate(group):
-            outside, kernel = round(full * width), 1 if place % 2 else 3
-            layers += [
-                nn.Conv2d(inside, outside, kernel, padding=kernel // 2, bias=False),
-                nn.BatchNorm2d(outside),
-                nn.LeakyReLU(0.1, inplace=True),
-            ]
-            inside = outside
-    return Expert(nn.Sequential(*layers), inside, 2 ** (len(DARKNET19) - 1))
+    features = Darknet19()
+    return Expert(features, features.channels)
 
 
 class _Up(nn.Module):

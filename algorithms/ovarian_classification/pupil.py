@@ -1,9 +1,10 @@
-"""Darknet-19 as the pupil of its fold's ResNet-50: there are no public weights that it could begin from.
+"""The experts as pupils of their fold's teachers, two ResNet-50 that were taught apart: each learns what both know.
 
-It learns the classes and traits, what the teacher answers to the same crop (Hinton, Vinyals, Dean, "Distilling the
-Knowledge in a Neural Network", arXiv 1503.02531), and the features that the teacher averages (Romero et al.,
-"FitNets", arXiv 1412.6550). The teacher is asked once about a number of sights of each picture; the pupil then goes
-through them many times, which costs a third of asking every time.
+It learns the classes and traits, what the teachers answer to the same crop (Hinton, Vinyals, Dean, "Distilling the
+Knowledge in a Neural Network", arXiv 1503.02531), and their features at every place (hints.py). The teachers are asked
+once about a number of sights of each picture; the pupil then goes through them many times, which costs a third of
+asking every time. They are also asked about pictures of other kinds, which have no class but teach what the teachers
+see: pictures of one set are few, and a pupil that knows their answers on those alone does not follow them elsewhere.
 """
 
 from __future__ import annotations
@@ -17,57 +18,105 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from algorithms.ovarian_classification.hints import Hint, hint_of
 from algorithms.ovarian_classification.lessons import Lesson, TraitScale, closeup_of, crop_sample, epoch_of
-from algorithms.ovarian_classification.losses import class_loss, likeness_loss, trait_loss
+from algorithms.ovarian_classification.losses import NO_CLASS, class_loss, likeness_loss, trait_loss
 from algorithms.ovarian_classification.network import Expert
+from algorithms.ovarian_classification.other_sights import other_sight
+from algorithms.ovarian_classification.traits import TRAITS
 
 SIGHTS = 12
 """Of each picture."""
-CLASS_WEIGHT, TRAIT_WEIGHT, ANSWER_WEIGHT, FEATURE_WEIGHT = 0.5, 0.5, 1.0, 2.0
+OTHER_SIGHTS = 3000
+OTHERS_EACH = 6
+"""Sights of other pictures in a batch, beside those of the set."""
+COMPONENTS = 192
+"""Of the teachers' features."""
+FIRST_LOOK = 3
+"""The components are those of every third picture."""
+AT_ONCE = 16
+CLASS_WEIGHT, TRAIT_WEIGHT, ANSWER_WEIGHT, FEATURE_WEIGHT = 0.5, 0.5, 1.0, 1.0
 SOFTENED = 2.0
+FAST = torch.channels_last
 
 
 class Told(NamedTuple):
-    """Crops (n, 2, CROP_PX, CROP_PX), categories (n,), traits (n, 13); the teacher's logits (n, 8) and features (n, c),
-    the latter in units of their spread."""
+    """Crops (n, 2, CROP_PX, CROP_PX); categories (n,), NO_CLASS for other pictures; traits (n, 13), nan for those; the
+    teachers' logits (n, 8) and hints (n, COMPONENTS, h, w)."""
 
     crops: Tensor
     categories: Tensor
     traits: Tensor
     logits: Tensor
-    features: Tensor
+    hints: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """One picture. ``crops``: (SIGHTS, 2, CROP_PX, CROP_PX). ``logits``, ``features``: the teacher's, of each crop."""
+    """Sights that the teachers were asked about: crops and hints (n, ...) float16, logits (n, 8)."""
+
+    crops: Tensor
+    logits: Tensor
+    hints: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class AskedPicture:
+    """One picture of the set, and its sights."""
 
     category: int
-    crops: NDArray[np.float16]
     traits: NDArray[np.float32]
-    logits: NDArray[np.float32]
-    features: NDArray[np.float32]
+    sights: Asked
 
 
 class Pupil(nn.Module):
-    """An expert, with a layer that brings its averaged features to the teacher's; that layer only teaches."""
+    """An expert, with a layer that brings its features to the teachers'; that layer only teaches."""
 
-    def __init__(self, expert: Expert, teacher_channels: int) -> None:
+    def __init__(self, expert: Expert) -> None:
         super().__init__()
         self.expert = expert
-        self.imitate = nn.Linear(expert.classify.in_features, teacher_channels)
+        self.imitate = nn.Conv2d(expert.classify.in_features, COMPONENTS, 1)
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (n, 8), traits (n, 13), features as the teacher's (n, c)."""
-        pooled = self.expert.weighted(crops).mean(dim=(2, 3))
-        logits, traits = self.expert.answer(pooled)
-        return logits, traits, self.imitate(pooled)
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Logits (n, 8), traits (n, 13), hints as the teachers' (n, COMPONENTS, h, w); counts (n, 1, h, w)."""
+        features, counts = self.expert.features(crops), self.expert.counts(crops)
+        logits, traits = self.expert.answer((features * counts).mean(dim=(2, 3)))
+        return logits, traits, self.imitate(features), counts
+
+
+class Teachers(nn.Module):
+    """Experts whose answers are averaged and whose features stand side by side; in eval mode, without gradients."""
+
+    def __init__(self, experts: Sequence[Expert]) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(experts)
+        self.eval().requires_grad_(False)
+
+    @property
+    def first(self) -> Expert:
+        """The one that was taught longest."""
+        found = self.experts[0]
+        assert isinstance(found, Expert)
+        return found
+
+    @torch.no_grad()
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, 8) of the mean of their probabilities, features (n, channels, h, w)."""
+        features, answers = [], []
+        for expert in self.experts:
+            features.append(expert.features(crops))
+            logits, _ = expert.answer((features[-1] * expert.counts(crops)).mean(dim=(2, 3)))
+            answers.append(torch.softmax(logits, dim=1))
+        return torch.stack(answers).mean(dim=0).log(), torch.cat(features, dim=1)
 
 
 def pupil_settings() -> dict[str, float]:
     """What a run was begun with."""
     return {
         "sights": SIGHTS,
+        "other_sights": OTHER_SIGHTS,
+        "others_each": OTHERS_EACH,
+        "components": COMPONENTS,
         "class": CLASS_WEIGHT,
         "traits": TRAIT_WEIGHT,
         "answer": ANSWER_WEIGHT,
@@ -76,57 +125,116 @@ def pupil_settings() -> dict[str, float]:
     }
 
 
-def pupil_loss(pupil: nn.Module, batch: Told) -> Tensor:
-    """Of class, traits, the teacher's answer and the teacher's features."""
-    logits, traits, features = pupil(batch.crops)
+def answer_loss(logits: Tensor, traits: Tensor, batch: Told) -> Tensor:
+    """Of class, traits and the teachers' answer."""
     return (
         CLASS_WEIGHT * class_loss(logits, batch.categories)
         + TRAIT_WEIGHT * trait_loss(traits, batch.traits)
         + ANSWER_WEIGHT * likeness_loss(logits, batch.logits, SOFTENED)
-        + FEATURE_WEIGHT * (features - batch.features).square().mean()
     )
 
 
-def pupil_batches(
-    lessons: Sequence[Lesson], scale: TraitScale, teacher: Expert, batch_size: int, seed: int
-) -> Callable[[np.random.Generator], Iterator[Told]]:
-    """Batches of sights that the teacher was asked about.
+def advanced_loss(expert: nn.Module, batch: Told) -> Tensor:
+    """For an expert that is one of the teachers: their common answer; its features are its own."""
+    logits, _, traits = expert(batch.crops)
+    return answer_loss(logits, traits, batch)
+
+
+def pupil_loss(pupil: nn.Module, batch: Told) -> Tensor:
+    """For a pupil: the answers, and the teachers' features; those of the lesion count most."""
+    logits, traits, hints, counts = pupil(batch.crops)
+    apart = (hints - batch.hints).square().mean(dim=1, keepdim=True) * (0.5 + 0.5 * counts)
+    return answer_loss(logits, traits, batch) + FEATURE_WEIGHT * apart.mean()
+
+
+@dataclass(frozen=True, eq=False)
+class Curriculum:
+    """What the teachers were asked about. ``beside``: pictures that are none of the set, if there are any."""
+
+    pictures: Sequence[AskedPicture]
+    beside: Asked | None
+
+    def batches(self, batch_size: int, others: bool) -> Callable[[np.random.Generator], Iterator[Told]]:
+        """One sight of each picture, mirrored at random. ``others``: with OTHERS_EACH of the others in a batch."""
+
+        def batches(rng: np.random.Generator) -> Iterator[Told]:
+            for chosen in epoch_of(self.pictures, batch_size, rng):
+                told = _told(chosen, rng)
+                if others and self.beside is not None:
+                    told = _joined(told, _beside(self.beside, rng))
+                yield _mirrored(told) if rng.random() < 0.5 else told
+
+        return batches
+
+
+def ask_teachers(
+    lessons: Sequence[Lesson], others: Sequence[NDArray[np.uint8]], scale: TraitScale, teachers: Teachers, seed: int
+) -> Curriculum:
+    """Asks about SIGHTS of every lesson and OTHER_SIGHTS of the others and of the lessons' pictures at random.
 
     Args:
-        teacher: in eval mode, on any device.
+        others: (rows, columns) grey pictures of other kinds; empty for none.
         seed: of the sights.
     """
     rng = np.random.default_rng(seed)
-    asked = [_ask(teacher, closeup_of(lesson), scale, rng) for lesson in lessons]
-    features = np.concatenate([one.features for one in asked])
-    mean, deviation = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-3)
-
-    def batches(rng: np.random.Generator) -> Iterator[Told]:
-        for pictures in epoch_of(asked, batch_size, rng):
-            chosen = [(picture, int(rng.integers(SIGHTS))) for picture in pictures]
-            yield Told(
-                _stacked([picture.crops[sight] for picture, sight in chosen]).to(memory_format=torch.channels_last),
-                torch.tensor([picture.category for picture, _ in chosen]),
-                _stacked([picture.traits for picture, _ in chosen]),
-                _stacked([picture.logits[sight] for picture, sight in chosen]),
-                _stacked([(picture.features[sight] - mean) / deviation for picture, sight in chosen]),
-            )
-
-    return batches
+    closeups = [closeup_of(lesson) for lesson in lessons]
+    first = [crop_sample(closeup, scale, rng).crop for closeup in closeups[::FIRST_LOOK]]
+    hint = hint_of(torch.cat([features for _, features in _answers(teachers, first)]), COMPONENTS, seed)
+    pictures = [_ask_of_picture(teachers, hint, closeup, scale, rng) for closeup in closeups]
+    if not others:
+        return Curriculum(pictures, None)
+    sources = [*others, *(lesson.grey for lesson in lessons)]
+    return Curriculum(pictures, _ask(teachers, hint, [other_sight(sources, rng) for _ in range(OTHER_SIGHTS)]))
 
 
-@torch.no_grad()
-def _ask(teacher: Expert, closeup: Lesson, scale: TraitScale, rng: np.random.Generator) -> Asked:
+def _answers(teachers: Teachers, crops: Sequence[NDArray[np.float32]]) -> Iterator[tuple[Tensor, Tensor]]:
+    device = next(teachers.parameters()).device
+    for start in range(0, len(crops), AT_ONCE):
+        seen = torch.from_numpy(np.stack(crops[start : start + AT_ONCE]))
+        logits, features = teachers(seen.to(device, memory_format=FAST))
+        yield logits.cpu(), features.cpu()
+
+
+def _ask(teachers: Teachers, hint: Hint, crops: Sequence[NDArray[np.float32]]) -> Asked:
+    logits, hints = zip(*((said, hint.of(features)) for said, features in _answers(teachers, crops)), strict=True)
+    return Asked(torch.from_numpy(np.stack(crops).astype(np.float16)), torch.cat(logits), torch.cat(hints))
+
+
+def _ask_of_picture(
+    teachers: Teachers, hint: Hint, closeup: Lesson, scale: TraitScale, rng: np.random.Generator
+) -> AskedPicture:
     samples = [crop_sample(closeup, scale, rng) for _ in range(SIGHTS)]
-    crops = np.stack([sample.crop for sample in samples])
-    device = next(teacher.parameters()).device
-    seen = torch.from_numpy(crops).to(device, memory_format=torch.channels_last)
-    pooled = teacher.weighted(seen).mean(dim=(2, 3))
-    logits, _ = teacher.answer(pooled)
-    return Asked(
-        closeup.category, crops.astype(np.float16), samples[0].traits, logits.cpu().numpy(), pooled.cpu().numpy()
+    sights = _ask(teachers, hint, [sample.crop for sample in samples])
+    return AskedPicture(closeup.category, samples[0].traits, sights)
+
+
+def _told(pictures: Sequence[AskedPicture], rng: np.random.Generator) -> Told:
+    """One sight of each picture."""
+    chosen = [(picture.sights, int(rng.integers(SIGHTS))) for picture in pictures]
+    return Told(
+        torch.stack([sights.crops[sight] for sights, sight in chosen]).float(),
+        torch.tensor([picture.category for picture in pictures]),
+        torch.from_numpy(np.stack([picture.traits for picture in pictures])),
+        torch.stack([sights.logits[sight] for sights, sight in chosen]),
+        torch.stack([sights.hints[sight] for sights, sight in chosen]).float(),
     )
 
 
-def _stacked(values: Sequence[NDArray]) -> Tensor:
-    return torch.from_numpy(np.stack(values).astype(np.float32))
+def _beside(asked: Asked, rng: np.random.Generator) -> Told:
+    """Sights of other pictures: neither class nor traits."""
+    chosen = torch.from_numpy(rng.integers(len(asked.crops), size=OTHERS_EACH))
+    return Told(
+        asked.crops[chosen].float(),
+        torch.full((OTHERS_EACH,), NO_CLASS),
+        torch.full((OTHERS_EACH, len(TRAITS)), float("nan")),
+        asked.logits[chosen],
+        asked.hints[chosen].float(),
+    )
+
+
+def _joined(first: Told, second: Told) -> Told:
+    return Told(*(torch.cat(both) for both in zip(first, second, strict=True)))
+
+
+def _mirrored(told: Told) -> Told:
+    return told._replace(crops=told.crops.flip(-1), hints=told.hints.flip(-1))

@@ -1,7 +1,8 @@
 """``dicom-node train ovarian_classification --data DIR --out DIR``: fold by fold a segmenter, ResNet-50 and Darknet-19.
 
-Segmenter and ResNet-50 begin from public weights (backbone.py); Darknet-19, of which there are none, begins from
-nothing and is its fold's ResNet-50's pupil (pupil.py).
+Segmenter and ResNet-50 begin from public weights (backbone.py). Darknet-19, of which there are none, begins from what
+it learned of the public ResNet-50 on other pictures (pretraining.py). Each fold has two ResNet-50 for teachers; from
+both the Darknet-19 learns, and the first of them learns on: these two are the fold's experts (pupil.py).
 
 Each fold's networks see no picture of the number blocks held out in it (folds.py), so ``evaluate`` can judge every
 picture by networks that have not met it; the digests of the pictures held out are in ``model.toml``.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,29 +32,36 @@ from algorithms.ovarian_classification.judged import Scores
 from algorithms.ovarian_classification.lesion import lesion_of
 from algorithms.ovarian_classification.lessons import (
     Lesson,
-    TraitScale,
-    closeup_of,
-    crop_sample,
     epoch_of,
     field_of,
     field_sample,
     lesson_of,
     trait_scale,
 )
-from algorithms.ovarian_classification.losses import class_loss, trait_loss
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
 from algorithms.ovarian_classification.network import (
-    Expert,
     Segmenter,
     class_evidence,
-    darknet19,
     lesion_logit,
-    resnet50,
 )
 from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating, youden_threshold
+from algorithms.ovarian_classification.other_sights import other_pictures
+from algorithms.ovarian_classification.pretraining import beginning_of_darknet19, pretraining_settings
 from algorithms.ovarian_classification.public_weights import SHA256
-from algorithms.ovarian_classification.pupil import Pupil, pupil_batches, pupil_loss, pupil_settings
+from algorithms.ovarian_classification.pupil import (
+    ask_teachers,
+    pupil_settings,
+)
 from algorithms.ovarian_classification.roc import area
+from algorithms.ovarian_classification.train_experts import (
+    FAST,
+    Fold,
+    expert_settings,
+    first_pictures,
+    train_darknet19,
+    train_resnet50,
+    train_teachers,
+)
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
 from algorithms.ovarian_classification.training_data import Labelled, read_labelled
 from algorithms.ovarian_classification.tried import TRIED
@@ -67,25 +75,9 @@ from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
 SEGMENT_SCHEDULE = Schedule(epochs=9, batch_size=16, learning_rate=8e-4, weight_decay=1e-2, warm_up_epochs=1)
-EXPERT_SCHEDULES = {
-    "resnet50": Schedule(epochs=10, batch_size=16, learning_rate=5e-4, weight_decay=1e-2, warm_up_epochs=1),
-    "darknet19": Schedule(epochs=50, batch_size=16, learning_rate=1.5e-3, weight_decay=1e-3, warm_up_epochs=2),
-}
-TRAIT_WEIGHT = 0.5
-FAST = torch.channels_last
 NOTICE = "NOTICE.md"
 BYTE_TOLERANCE = 0.15
 """Of the largest output, on noise: weights are stored in a byte each. 1 to 3 % after a long training, else more."""
-CALIBRATED_ON = 200
-"""Pictures, at least, from which the normalisations of public weights begin."""
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Fold ``number`` (0..4) and the pictures that teach it."""
-
-    number: int
-    lessons: Sequence[Lesson]
 
 
 def segment_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor, Tensor]]]:
@@ -104,25 +96,6 @@ def segment_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tupl
     return batches
 
 
-def expert_batches(
-    fold: Fold, scale: TraitScale, batch_size: int
-) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor, Tensor]]]:
-    """Crops (n, 2, CROP_PX, CROP_PX), categories (n,), traits (n, 13)."""
-
-    closeups = [closeup_of(lesson) for lesson in fold.lessons]
-
-    def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(closeups, batch_size, rng):
-            samples = [crop_sample(lesson, scale, rng) for lesson in lessons]
-            yield (
-                torch.from_numpy(np.stack([sample.crop for sample in samples])).to(memory_format=FAST),
-                torch.tensor([sample.category for sample in samples]),
-                torch.from_numpy(np.stack([sample.traits for sample in samples])),
-            )
-
-    return batches
-
-
 def segment_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """Cross-entropy of nothing and the eight classes, and one minus soft Dice of lesion or ovary in each picture."""
     seen, shares, categories = batch
@@ -135,30 +108,13 @@ def segment_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Te
     return entropy + dice.mean()
 
 
-def expert_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """Cross-entropy of the eight classes, and the traits in units of their spread."""
-    crops, categories, traits = batch
-    logits, _, described = network(crops)
-    return class_loss(logits, categories) + TRAIT_WEIGHT * trait_loss(described, traits)
-
-
 def train_segmenter(fold: Fold, public: Public, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
     """The segmentation network of one fold, in eval mode."""
     torch.manual_seed(seed + fold.number)
     network, batches = Segmenter(), segment_batches(fold)
-    network.encoder.begin_from(public, torch.cat(_some(batches, seed)))
+    network.encoder.begin_from(public, torch.cat(first_pictures(batches, seed)))
     network = network.to(memory_format=FAST)
     return fit(f"segment_{fold.number + 1}", network, batches, segment_loss, SEGMENT_SCHEDULE, run, device, seed)
-
-
-def _some(batches: Callable[[np.random.Generator], Iterator[tuple[Tensor, ...]]], seed: int) -> list[Tensor]:
-    """Pictures of the first batches, CALIBRATED_ON or all that there are."""
-    found: list[Tensor] = []
-    for seen, *_ in batches(np.random.default_rng(seed)):
-        found.append(seen)
-        if sum(map(len, found)) >= CALIBRATED_ON:
-            break
-    return found
 
 
 class _Asked:
@@ -185,26 +141,6 @@ def with_found(
     ]
 
 
-def train_resnet50(fold: Fold, public: Public, run: RunFolder, device: torch.device, seed: int) -> Expert:
-    """ResNet-50 of one fold, in eval mode."""
-    torch.manual_seed(seed + fold.number)
-    part, schedule = f"resnet50_{fold.number + 1}", EXPERT_SCHEDULES["resnet50"]
-    network, batches = resnet50(), expert_batches(fold, trait_scale(fold.lessons), schedule.batch_size)
-    network.features.begin_from(public, torch.cat(_some(batches, seed)))
-    taught = fit(part, network.to(memory_format=FAST), batches, expert_loss, schedule, run, device, seed)
-    assert isinstance(taught, Expert)
-    return taught
-
-
-def train_darknet19(fold: Fold, teacher: Expert, run: RunFolder, device: torch.device, seed: int) -> nn.Module:
-    """Darknet-19 of one fold, in eval mode. ``teacher``: the fold's ResNet-50, on the device, in eval mode."""
-    torch.manual_seed(seed + fold.number)
-    pupil = Pupil(darknet19(), teacher.classify.in_features).to(memory_format=FAST)
-    part, schedule = f"darknet19_{fold.number + 1}", EXPERT_SCHEDULES["darknet19"]
-    batches = pupil_batches(fold.lessons, trait_scale(fold.lessons), teacher, schedule.batch_size, seed)
-    return fit(part, pupil, batches, pupil_loss, schedule, run, device, seed).expert
-
-
 def train(data: Path, out: Path, bench: Workbench) -> None:
     """Trains the sixteen networks, writes them into ``out`` with manifest and card, and judges them by the folds.
 
@@ -221,15 +157,20 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     device = choose_device(bench.device)
     segmenters = []
     for number in range(FOLDS):
-        bench.progress(0.4 * number / FOLDS, f"segmentation, fold {number + 1} of {FOLDS}")
+        bench.progress(0.3 * number / FOLDS, f"segmentation, fold {number + 1} of {FOLDS}")
         segmenters.append(train_segmenter(fold_of(number, lessons, held_out), public, run, device, bench.seed))
         export_segmenter(segmenters[-1], out / f"segment_{number + 1}.onnx")
     taught = with_found(lessons, held_out, segmenters, device)
+    bench.progress(0.3, "what Darknet-19 begins from")
+    others = other_pictures(data, bench.load, bench.seed, bench.progress)
+    beginning = beginning_of_darknet19(public, others, run, device, bench.seed)
     for number in range(FOLDS):
         bench.progress(0.4 + 0.4 * number / FOLDS, f"ResNet-50 and Darknet-19, fold {number + 1} of {FOLDS}")
         fold = fold_of(number, taught, held_out)
-        resnet = train_resnet50(fold, public, run, device, bench.seed)
-        darknet = train_darknet19(fold, resnet, run, device, bench.seed)
+        teachers = train_teachers(fold, public, run, device, bench.seed)
+        curriculum = ask_teachers(fold.lessons, others, trait_scale(fold.lessons), teachers, bench.seed)
+        resnet = train_resnet50(fold, curriculum, teachers.first, run, device, bench.seed)
+        darknet = train_darknet19(fold, curriculum, beginning, run, device, bench.seed)
         export_expert(resnet, out / f"resnet50_{number + 1}.onnx")
         export_expert(darknet, out / f"darknet19_{number + 1}.onnx")
     publish(pictures, held_out, train_quality(data, out, run, bench), data, out, bench)
@@ -363,8 +304,8 @@ def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
         "version": VERSION,
         "seed": seed,
         "segment": asdict(SEGMENT_SCHEDULE),
-        "experts": {kind: asdict(schedule) for kind, schedule in EXPERT_SCHEDULES.items()},
-        "traits": TRAIT_WEIGHT,
+        "experts": expert_settings(),
+        "pretraining": pretraining_settings(),
         "pupil": pupil_settings(),
         "begun_from": SHA256,
         "pixels": {"canvas": CANVAS_PX, "crop": CROP_PX},

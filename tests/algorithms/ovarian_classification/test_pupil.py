@@ -1,4 +1,4 @@
-"""Darknet-19 as a pupil: what it is held against, by hand, and a teacher that stays as it is."""
+"""Pupils: what they are held against, by hand, and teachers that stay as they are."""
 
 from __future__ import annotations
 
@@ -13,20 +13,30 @@ from algorithms.ovarian_classification import pupil as pupils  # noqa: E402
 from algorithms.ovarian_classification.canvas import CROP_PX  # noqa: E402
 from algorithms.ovarian_classification.classes import CLASSES  # noqa: E402
 from algorithms.ovarian_classification.lessons import Lesson, trait_scale  # noqa: E402
-from algorithms.ovarian_classification.losses import likeness_loss, trait_loss  # noqa: E402
+from algorithms.ovarian_classification.losses import NO_CLASS, class_loss, likeness_loss, trait_loss  # noqa: E402
 from algorithms.ovarian_classification.network import Expert  # noqa: E402
-from algorithms.ovarian_classification.pupil import Pupil, Told, pupil_batches, pupil_loss  # noqa: E402
+from algorithms.ovarian_classification.pupil import (  # noqa: E402
+    Pupil,
+    Teachers,
+    Told,
+    advanced_loss,
+    ask_teachers,
+    pupil_loss,
+)
 from algorithms.ovarian_classification.traits import traits_of  # noqa: E402
 
-CHANNELS = 6
+CHANNELS, COMPONENTS = 6, 4
 
 
 @pytest.fixture
-def teacher():
-    """An expert of one convolution."""
+def teachers(monkeypatch):
+    """Two experts of one convolution each."""
+    monkeypatch.setattr(pupils, "COMPONENTS", COMPONENTS)
+    monkeypatch.setattr(pupils, "SIGHTS", 3)
+    monkeypatch.setattr(pupils, "OTHER_SIGHTS", 10)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Expert(nn.Conv2d(2, CHANNELS, 16, 16), CHANNELS, 16).eval().requires_grad_(False)
+        return Teachers([Expert(nn.Conv2d(2, CHANNELS, 16, 16), CHANNELS) for _ in range(2)])
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +49,14 @@ def lessons():
         grey = rng.integers(0, 256, mask.shape, np.uint8)
         found.append(Lesson(grey, mask, number % len(CLASSES), traits_of(grey, mask), mask))
     return found
+
+
+def _asked(lessons, teachers, others=()):
+    return ask_teachers(lessons, others, trait_scale(lessons), teachers, seed=1)
+
+
+def _one(curriculum, batch_size=8, others=True, seed=0):
+    return next(curriculum.batches(batch_size, others)(np.random.default_rng(seed)))
 
 
 def test_likeness_by_hand():
@@ -55,43 +73,87 @@ def test_traits_that_are_not_known_are_not_asked_for():
     assert float(trait_loss(described, torch.full((1, 2), float("nan")))) == 0.0
 
 
-def test_the_teacher_is_asked_about_the_crop_that_the_pupil_sees(teacher, lessons, monkeypatch):
-    monkeypatch.setattr(pupils, "SIGHTS", 3)
-    told = next(pupil_batches(lessons, trait_scale(lessons), teacher, 8, seed=1)(np.random.default_rng(2)))
-    assert told.crops.shape == (8, 2, CROP_PX, CROP_PX)
-    with torch.no_grad():
-        logits, _ = teacher.answer(teacher.weighted(told.crops).mean(dim=(2, 3)))
-    torch.testing.assert_close(told.logits, logits, rtol=1e-2, atol=1e-2)  # crops are kept as float16
+def test_a_picture_without_a_class_is_not_asked_for_it():
+    logits = torch.randn(2, len(CLASSES), generator=torch.Generator().manual_seed(1))
+    both = class_loss(logits, torch.tensor([3, NO_CLASS]))
+    torch.testing.assert_close(both, class_loss(logits[:1], torch.tensor([3])))
 
 
-def test_features_come_in_units_of_their_spread(teacher, lessons, monkeypatch):
-    monkeypatch.setattr(pupils, "SIGHTS", 2)
-    batches = pupil_batches(lessons, trait_scale(lessons), teacher, 16, seed=1)
-    rng = np.random.default_rng(3)
-    features = torch.cat([told.features for _ in range(40) for told in batches(rng)])
-    torch.testing.assert_close(features.mean(dim=0), torch.zeros(CHANNELS), rtol=0, atol=0.3)
-    torch.testing.assert_close(features.std(dim=0), torch.ones(CHANNELS), rtol=0, atol=0.3)
+def test_the_teachers_answer_is_the_mean_of_their_probabilities(teachers):
+    crops = torch.rand(2, 2, CROP_PX, CROP_PX, generator=torch.Generator().manual_seed(2))
+    logits, features = teachers(crops)
+    each = [torch.softmax(expert(crops)[0], dim=1) for expert in teachers.experts]
+    torch.testing.assert_close(torch.softmax(logits, dim=1), (each[0] + each[1]) / 2)
+    assert features.shape == (2, 2 * CHANNELS, 7, 7)
 
 
-def test_a_pupil_that_answers_as_its_teacher_loses_for_the_classes_only(teacher):
-    """Its layer of imitation gives the teacher's features: only what class and traits ask is left."""
-    pupil = Pupil(teacher, CHANNELS)
-    nn.init.eye_(pupil.imitate.weight)
-    nn.init.zeros_(pupil.imitate.bias)
+def test_the_teachers_are_asked_about_the_crop_that_the_pupil_sees(teachers, lessons):
+    """Mirrored crops, too: the answer was given before, but crop and hints are mirrored alike."""
+    curriculum = _asked(lessons, teachers)
+    for seed in range(6):
+        told = _one(curriculum, seed=seed)
+        assert told.crops.shape == (8, 2, CROP_PX, CROP_PX)
+        logits, _ = teachers(told.crops)
+        plain = torch.allclose(logits, told.logits, atol=2e-2)  # crops are kept as float16
+        if not plain:
+            logits, _ = teachers(told.crops.flip(-1))
+            torch.testing.assert_close(logits, told.logits, rtol=2e-2, atol=2e-2)
+
+
+def test_crop_and_hint_are_mirrored_together(teachers):
+    told = Told(torch.rand(1, 2, 4, 4), torch.zeros(1), torch.zeros(1, 13), torch.zeros(1, 8), torch.rand(1, 3, 2, 2))
+    there = pupils._mirrored(told)
+    assert torch.equal(there.crops[..., 0], told.crops[..., -1])
+    assert torch.equal(there.hints[..., 0], told.hints[..., -1])
+
+
+def test_other_pictures_come_beside_without_class_or_traits(teachers, lessons):
+    others = [np.random.default_rng(5).integers(0, 256, (150, 150), np.uint8)]
+    curriculum = _asked(lessons, teachers, others)
+    told = _one(curriculum)
+    assert told.categories.tolist()[8:] == [NO_CLASS] * pupils.OTHERS_EACH
+    assert torch.isnan(told.traits[8:]).all()
+    assert len(told.logits) == len(told.hints) == len(told.crops) == 8 + pupils.OTHERS_EACH
+    assert len(_one(curriculum, others=False).crops) == 8
+    assert len(_one(_asked(lessons, teachers)).crops) == 8
+
+
+def test_a_pupil_that_answers_as_its_teachers_loses_for_the_classes_only(teachers):
+    """Its layer of imitation gives the hints: only what the classes ask is left."""
+    expert = teachers.experts[0]
+    pupil = Pupil(expert)
     crops = torch.rand(4, 2, CROP_PX, CROP_PX)
-    features = teacher.weighted(crops).mean(dim=(2, 3))
-    logits, traits = teacher.answer(features)
-    told = Told(crops, torch.zeros(4, dtype=torch.long), traits, logits, features)
-    classes = torch.nn.functional.cross_entropy(logits, told.categories, label_smoothing=0.05)
-    assert pupil_loss(pupil, told).item() == pytest.approx(0.5 * classes.item(), rel=1e-4)
+    with torch.no_grad():
+        logits, _, traits = expert(crops)
+        told = Told(crops, torch.zeros(4, dtype=torch.long), traits, logits, pupil.imitate(expert.features(crops)))
+        alone = 0.5 * float(class_loss(logits, told.categories))
+        assert float(pupil_loss(pupil, told)) == pytest.approx(alone, rel=1e-4)
+        assert float(advanced_loss(expert, told)) == pytest.approx(alone, rel=1e-4)
 
 
-def test_the_teacher_learns_nothing(teacher, lessons, monkeypatch):
-    monkeypatch.setattr(pupils, "SIGHTS", 2)
-    before = [value.clone() for value in teacher.state_dict().values()]
-    pupil = Pupil(Expert(nn.Conv2d(2, 4, 32, 32), 4, 32), CHANNELS)
-    told = next(pupil_batches(lessons, trait_scale(lessons), teacher, 8, seed=1)(np.random.default_rng(0)))
-    pupil_loss(pupil, told).backward()
+def test_features_of_the_lesion_count_most(teachers):
+    """A hint missed by 1 at one place: half the mean, and half of what the place counts."""
+    expert = teachers.experts[0]
+    pupil = Pupil(expert)
+    crops = torch.zeros(1, 2, CROP_PX, CROP_PX)
+    crops[:, 1, : CROP_PX // 2] = 1.0
+    with torch.no_grad():
+        logits, _, traits = expert(crops)
+        hints = pupil.imitate(expert.features(crops))
+        told = Told(crops, torch.zeros(1, dtype=torch.long), traits, logits, hints)
+        right = float(pupil_loss(pupil, told))
+        for row in (0, 6):
+            missed = hints.clone()
+            missed[:, :, row, 0] += 1.0
+            lost = float(pupil_loss(pupil, told._replace(hints=missed))) - right
+            counts = float(expert.counts(crops)[0, 0, row, 0])
+            assert lost == pytest.approx((0.5 + 0.5 * counts) / 49, rel=1e-3)
+
+
+def test_the_teachers_learn_nothing(teachers, lessons):
+    before = [value.clone() for value in teachers.state_dict().values()]
+    pupil = Pupil(Expert(nn.Conv2d(2, 4, 16, 16), 4))
+    pupil_loss(pupil, _one(_asked(lessons, teachers))).backward()
     assert pupil.imitate.weight.grad.abs().max() > 0
-    assert all(torch.equal(old, new) for old, new in zip(before, teacher.state_dict().values(), strict=True))
-    assert not teacher.training
+    assert all(torch.equal(old, new) for old, new in zip(before, teachers.state_dict().values(), strict=True))
+    assert not teachers.training

@@ -105,15 +105,3 @@ def test_each_picture_gets_the_outline_of_the_fold_that_never_saw_it():
     both = np.count_nonzero(seen.found & lesson.mask)
     assert 2 * both / (np.count_nonzero(seen.found) + np.count_nonzero(lesson.mask)) > 0.95
     assert not unseen.found.any()
-
-
-def test_calibration_takes_the_first_batches_and_all_where_there_are_few(monkeypatch):
-    monkeypatch.setattr(training, "CALIBRATED_ON", 10)
-
-    def batches(rng):
-        return ((torch.full((4, 1, 2, 2), float(number)), None) for number in range(count))
-
-    count = 50
-    assert [int(one.max()) for one in training._some(batches, 0)] == [0, 1, 2]
-    count = 1
-    assert len(training._some(batches, 0)) == 1
