@@ -121,10 +121,10 @@ def card(
         "activation maps. Quality network: logits of adnexa, lesion, ascites, blood flow, three-dimensional, "
         "undetermined, and how far the picture is from those that taught it.",
         data=_data(pictures),
-        training="The document's depth (50 layers; 19 convolutions) at a half and three eighths of the width. Segmenter "
-        f"and ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. Darknet-19, of which "
-        "there are none, begins from the features of that public network, which it learned on pictures of other kinds "
-        "and simulated ones, none of the set. Each fold has two ResNet-50 for teachers; the first of them learns on "
+        training="The document's depth (50 layers; 19 convolutions) at a half and three eighths of the width. "
+        f"Segmenter and ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. "
+        "Darknet-19, of which there are none, begins from the features of that public network, which it "
+        "learned on pictures of other kinds and simulated ones, none of the set. Each fold has two ResNet-50 for teachers; the first of them learns on "
         "from the answers of both, and from both Darknet-19 learns, on the same crops and on crops of other pictures, "
         "their answers and their features at every place. Each looks at the lesion, at three sizes; its answer is "
         "pooled with what the segmenter (three of the ResNet's four stages) takes the whole picture for, as the "
@@ -154,13 +154,13 @@ def _data(pictures: Sequence[Labelled]) -> tuple[TrainingData, ...]:
             "simulator (phantom.py)",
             "as dicom-node",
             "seeded",
-            f"quality network alone; {', '.join(SIMULATED_ONLY)} rest on it only",
+            f"quality network ({', '.join(SIMULATED_ONLY)} rest on it only); without a label, where Darknet-19 begins",
         ),
         TrainingData(
             "public pictures of other kinds (echo, liver, MR and others)",
             "various; research use",
             "model.toml names them",
-            "quality network alone: what is no pelvic ultrasound",
+            "quality network: what is no pelvic ultrasound; without a label, where Darknet-19 begins",
         ),
     )
 
