@@ -37,8 +37,8 @@ def hint_of(features: Tensor, components: int, seed: int) -> Hint:
     places = features.float().permute(0, 2, 3, 1).reshape(-1, features.shape[1])
     chosen = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed))[:LOOKED_AT]
     mean = places.mean(dim=0)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[features.device] if features.is_cuda else []):
         torch.manual_seed(seed)
         _, values, directions = torch.pca_lowrank(places[chosen.to(places.device)] - mean, components, center=False)
-    spread = (values.square() / min(len(chosen), len(places))).mean().sqrt().clamp(min=1e-6)
+    spread = (values.square() / len(chosen)).mean().sqrt().clamp(min=1e-6)
     return Hint(mean, directions / spread)

@@ -22,6 +22,8 @@ MMOTU = "MMOTU, 2-D ultrasound part (Zhao et al. 2022, arXiv 2207.06799)"
 MMOTU_LICENCE = "none stated; research use"
 LICENCE = "research use: the pictures that taught it state no licence"
 BEGUN_LICENCE = f"{LICENCE}; {ORIGIN}: see NOTICE.md"
+TAUGHT_LICENCE = f"{LICENCE}; learned from networks that began from {ORIGIN}: see NOTICE.md"
+BEGINNING = "begun, without labels, on pictures of other kinds and simulated ones (model_card.md)"
 SEGMENT_INPUTS = f"field (n, 1, {CANVAS_PX}, {CANVAS_PX}): whole picture, grey, marks painted out, letterboxed, -1..1"
 EXPERT_INPUTS = (
     f"crop (n, 2, {CROP_PX}, {CROP_PX}): square about the lesion with {MARGIN:.0%} of its longer side left free, "
@@ -65,8 +67,8 @@ def entries(
                     version=VERSION,
                     file=f"{kind}_{fold}.onnx",
                     inputs=inputs,
-                    licence=BEGUN_LICENCE,
-                    data=data,
+                    licence=TAUGHT_LICENCE if kind == "darknet19" else BEGUN_LICENCE,
+                    data=f"{data}; {BEGINNING}" if kind == "darknet19" else data,
                     figures=_chosen(kind, figures),
                     more=more,
                 )
@@ -121,19 +123,20 @@ def card(
         "activation maps. Quality network: logits of adnexa, lesion, ascites, blood flow, three-dimensional, "
         "undetermined, and how far the picture is from those that taught it.",
         data=_data(pictures),
-        training="The document's depth (50 layers; 19 convolutions) at a half and three eighths of the width. Segmenter "
-        f"and ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. Darknet-19, of "
-        "which there are none, begins from the features of that public network, which it learned on pictures of "
-        "other kinds and simulated ones, none of the set. Each fold has two ResNet-50 for teachers; the first of "
-        "them learns on from the answers of both, and from both Darknet-19 learns, on the same crops and on crops "
-        "of other pictures, their answers and their features at every place. Each looks at the lesion, at three "
-        "sizes; its answer is pooled with what the segmenter (three of the ResNet's four stages) takes the whole "
-        "picture for, as the geometric mean of probabilities. AdamW, fixed length, averaged weights; crop, turn, "
-        "flip, zoom, shift, exposure; marks drawn at random on pictures of every class; outlines as segmenters "
-        "that never saw the picture find them, and the average over the lesion (places outside count a fiftieth). "
-        "The eight classes and what a reader would describe (echo, fluid, borders, shape) are taught together; "
-        "the segmenter learns which class an outline has, too. Large convolutions of these fifteen networks are "
-        "stored in a byte for each weight."
+        training="The document's depth (50 layers; 19 convolutions) at half and three eighths of the width. Segmenter "
+        f"and ResNet-50 begin from public weights: {ORIGIN}; they know photographs, no ultrasound. Darknet-19, "
+        "of which there are none, begins from the features of that public network, which it learned on "
+        "pictures of other kinds and simulated ones, none of the set. Each fold has two ResNet-50 for "
+        "teachers; the first of them learns on from the answers of both, and from both Darknet-19 learns, on "
+        "the same crops and on squares anywhere in these and other pictures, their answers and their features "
+        "at every place. Each looks at the lesion, at three sizes; its answer is pooled with what the "
+        "segmenter (three of the ResNet's four stages) takes the whole picture for, as the geometric mean of "
+        "probabilities. AdamW, fixed length, averaged weights; crop, turn, flip, zoom, shift, exposure; marks "
+        "drawn at random on pictures of every class; outlines as segmenters that never saw the picture find "
+        "them, and the average over the lesion (places outside count a fiftieth). The eight classes and what "
+        "a reader would describe (echo, fluid, borders, shape) are taught together; the segmenter learns "
+        "which class an outline has, too. Large convolutions of these fifteen networks are stored in a byte "
+        "for each weight."
         f"\n\nWays that were tried:\n{ways or '- none told'}",
         folds="Five. The pictures do not say which patient they are of, but numbers in a row often are of one: runs of "
         f"numbers are kept together ({len(set(blocks_of(pictures).tolist()))} blocks), long runs cut where neighbours "
@@ -159,7 +162,7 @@ def _data(pictures: Sequence[Labelled]) -> tuple[TrainingData, ...]:
         TrainingData(
             "public pictures of other kinds (echo, liver, MR and others)",
             "various; research use",
-            "model.toml names them",
+            "model.toml names those that taught the quality network; the others are all that lie beside the set",
             "quality network: what is no pelvic ultrasound; without a label, where Darknet-19 begins",
         ),
     )
@@ -248,8 +251,8 @@ def _limits(values: Mapping[str, Any], operating: Operating) -> tuple[str, ...]:
         "The outlines that taught an expert come from segmenters of other folds, which had seen the outlines and the "
         "classes of the pictures that are held out for it; what an expert is judged on comes from a segmenter that "
         "had not.",
-        "Pictures of other kinds: 50, of sources that did not teach; the length of the schedule and the shares of the "
-        "lessons were chosen with their figures in sight.",
+        "Pictures of other kinds: 50, of sources that did not teach the quality network; the length of its schedule "
+        "and the shares of its lessons were chosen with their figures in sight.",
         "The activation map shows where the score came from, not where a tumour ends. The experts' average counts "
         "places outside the outline a fiftieth, so the maximum lies in the outline nearly always, and most of the "
         "outline lies in the true lesion (figures above): the map says little of what the network understands.",

@@ -19,6 +19,7 @@ from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.traits import TRAITS
 
 DARKNET_WIDTH = 0.375
+FAST = torch.channels_last
 INPUTS = 2
 """Channels of a crop: the picture, the lesion's share of each pixel."""
 DARKNET19 = ((32,), (64,), (128, 64, 128), (256, 128, 256), (512, 256, 512, 256, 512), (1024, 512, 1024, 512, 1024))

@@ -22,7 +22,18 @@ REAL_OF_A_KIND = 400
 SHARE_OF_SIDE = (0.3, 1.0)
 """Side of a sight, of the picture's shorter side."""
 LEAST_CONTRAST = 0.08
-"""Standard deviation of a sight worth seeing; the whole range is 2."""
+"""Standard deviation of a sight worth seeing, before its exposure is varied; the whole range is 2."""
+
+
+def sight_settings() -> dict[str, object]:
+    """What a run was begun with, besides the pictures themselves."""
+    return {
+        "longest_px": LONGEST_PX,
+        "simulated": SIMULATED,
+        "real_of_a_kind": REAL_OF_A_KIND,
+        "share_of_side": list(SHARE_OF_SIDE),
+        "least_contrast": LEAST_CONTRAST,
+    }
 
 
 def other_pictures(data: Path, load: Load, seed: int, progress: Progress) -> list[NDArray[np.uint8]]:
@@ -53,9 +64,9 @@ def sight(pictures: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> ND
         x = rng.uniform(side / 2, max(columns - side / 2, side / 2 + 1))
         y = rng.uniform(side / 2, max(rows - side / 2, side / 2 + 1))
         matrix = varied(Square(x, y, side), CROP_PX, rng, turn_deg=25.0, zoom=1.01, shift=0.0)
-        seen = exposed(warped(grey, matrix, CROP_PX) / 127.5 - 1.0, rng)
-        if seen.std() >= LEAST_CONTRAST:
-            return seen
+        plain = warped(grey, matrix, CROP_PX) / 127.5 - 1.0
+        if plain.std() >= LEAST_CONTRAST:
+            return exposed(plain, rng)
 
 
 def other_sight(pictures: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> NDArray[np.float32]:

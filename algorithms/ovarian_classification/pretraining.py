@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from algorithms.ovarian_classification.backbone import HalfResNet50, Public
 from algorithms.ovarian_classification.hints import hint_of
-from algorithms.ovarian_classification.network import DARKNET19, DARKNET_WIDTH, INPUTS, Darknet19
+from algorithms.ovarian_classification.network import DARKNET19, DARKNET_WIDTH, FAST, INPUTS, Darknet19
 from algorithms.ovarian_classification.other_sights import sight
 from algorithms.training.loop import Schedule, fit
 from algorithms.training.run import RunFolder
@@ -25,11 +25,10 @@ from algorithms.training.run import RunFolder
 SIGHTS = 8000
 COMPONENTS = (32, 64, 128, 192)
 """Of the ResNet's four stages."""
-FIRST_LOOK = 480
+LOOKED_AT = 480
 """Sights that the components are taken from."""
 AT_ONCE = 16
 SCHEDULE = Schedule(epochs=10, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
-FAST = torch.channels_last
 
 
 class Beginner(nn.Module):
@@ -51,13 +50,13 @@ class Beginner(nn.Module):
 
 def pretraining_settings() -> dict[str, object]:
     """What a run was begun with."""
-    return {"sights": SIGHTS, "components": COMPONENTS, "schedule": asdict(SCHEDULE)}
+    return {"sights": SIGHTS, "components": list(COMPONENTS), "looked_at": LOOKED_AT, "schedule": asdict(SCHEDULE)}
 
 
 def beginning_of_darknet19(
     public: Public, pictures: Sequence[NDArray[np.uint8]], run: RunFolder, device: torch.device, seed: int
 ) -> dict[str, Tensor]:
-    """Weights of Darknet-19's features, on the CPU.
+    """Weights of Darknet-19's features, on the CPU; the outline, which these pictures lack, starts without weight.
 
     Args:
         pictures: (rows, columns) grey, none of the set.
@@ -69,20 +68,22 @@ def beginning_of_darknet19(
     network = Beginner().to(memory_format=FAST)
     batches = _batches(crops, hints)
     taught = fit("darknet19_beginning", network, batches, beginner_loss, SCHEDULE, run, device, seed).cpu()
-    return taught.features.state_dict()
+    found = taught.features.state_dict()
+    found["groups.0.0.weight"][:, 1:] = 0.0  # nothing was learned of the outline: as in the ResNet, no weight
+    return found
 
 
 @torch.no_grad()
 def _hints(public: Public, crops: Tensor, device: torch.device, seed: int) -> list[Tensor]:
     """Of each stage, (n, components, h, w) float16."""
     teacher = HalfResNet50(1)
-    teacher.begin_from(public, crops[:FIRST_LOOK].float())
+    teacher.begin_from(public, crops[:LOOKED_AT].float())
     teacher = teacher.eval().to(device, memory_format=FAST)
 
     def stages(part: Tensor) -> list[Tensor]:
         return teacher.levels(part.float().to(device, memory_format=FAST))[1:]
 
-    first = zip(*(stages(part) for part in crops[:FIRST_LOOK].split(AT_ONCE)), strict=True)
+    first = zip(*(stages(part) for part in crops[:LOOKED_AT].split(AT_ONCE)), strict=True)
     units = [hint_of(torch.cat(seen), count, seed) for seen, count in zip(first, COMPONENTS, strict=True)]
     told = [
         [unit.of(seen).cpu() for unit, seen in zip(units, stages(part), strict=True)] for part in crops.split(AT_ONCE)

@@ -1,14 +1,15 @@
 """The experts as pupils of their fold's teachers, two ResNet-50 that were taught apart: each learns what both know.
 
-It learns the classes and traits, what the teachers answer to the same crop (Hinton, Vinyals, Dean, "Distilling the
-Knowledge in a Neural Network", arXiv 1503.02531), and their features at every place (hints.py). The teachers are asked
-once about a number of sights of each picture; the pupil then goes through them many times, which costs a third of
-asking every time. They are also asked about pictures of other kinds, which have no class but teach what the teachers
-see: pictures of one set are few, and a pupil that knows their answers on those alone does not follow them elsewhere.
+Both learn the classes and traits, and what the teachers answer to the same crop (Hinton, Vinyals, Dean, "Distilling
+the Knowledge in a Neural Network", arXiv 1503.02531). Darknet-19 learns their features at every place, too (hints.py),
+and from squares anywhere in other pictures and in those of the fold: these have no class but teach what the teachers
+see, for pictures of one set are few. The teachers are asked once about a number of sights; the pupils then go through
+them many times, which costs a fraction of asking every time. All that was asked is kept in memory: 1 GB for a fold.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from algorithms.ovarian_classification.hints import Hint, hint_of
 from algorithms.ovarian_classification.lessons import Lesson, TraitScale, closeup_of, crop_sample, epoch_of
 from algorithms.ovarian_classification.losses import NO_CLASS, class_loss, likeness_loss, trait_loss
-from algorithms.ovarian_classification.network import Expert
+from algorithms.ovarian_classification.network import FAST, Expert
 from algorithms.ovarian_classification.other_sights import other_sight
 from algorithms.ovarian_classification.traits import TRAITS
 
@@ -29,20 +30,19 @@ SIGHTS = 12
 """Of each picture."""
 OTHER_SIGHTS = 3000
 OTHERS_EACH = 6
-"""Sights of other pictures in a batch, beside those of the set."""
+"""Squares anywhere in a batch, beside the sights of lesions."""
 COMPONENTS = 192
 """Of the teachers' features."""
-FIRST_LOOK = 3
+LOOKED_AT_EVERY = 3
 """The components are those of every third picture."""
 AT_ONCE = 16
 CLASS_WEIGHT, TRAIT_WEIGHT, ANSWER_WEIGHT, FEATURE_WEIGHT = 0.5, 0.5, 1.0, 1.0
 SOFTENED = 2.0
-FAST = torch.channels_last
 
 
 class Told(NamedTuple):
-    """Crops (n, 2, CROP_PX, CROP_PX); categories (n,), NO_CLASS for other pictures; traits (n, 13), nan for those; the
-    teachers' logits (n, 8) and hints (n, COMPONENTS, h, w)."""
+    """Crops (n, 2, CROP_PX, CROP_PX); categories (n,), NO_CLASS for squares anywhere; traits (n, 13), nan for those;
+    the teachers' logits (n, 8) and hints (n, COMPONENTS, h, w)."""
 
     crops: Tensor
     categories: Tensor
@@ -106,8 +106,9 @@ class Teachers(nn.Module):
         for expert in self.experts:
             features.append(expert.features(crops))
             logits, _ = expert.answer((features[-1] * expert.counts(crops)).mean(dim=(2, 3)))
-            answers.append(torch.softmax(logits, dim=1))
-        return torch.stack(answers).mean(dim=0).log(), torch.cat(features, dim=1)
+            answers.append(torch.log_softmax(logits, dim=1))
+        mean = torch.logsumexp(torch.stack(answers), dim=0) - math.log(len(answers))
+        return mean, torch.cat(features, dim=1)
 
 
 def pupil_settings() -> dict[str, float]:
@@ -116,6 +117,7 @@ def pupil_settings() -> dict[str, float]:
         "sights": SIGHTS,
         "other_sights": OTHER_SIGHTS,
         "others_each": OTHERS_EACH,
+        "looked_at_every": LOOKED_AT_EVERY,
         "components": COMPONENTS,
         "class": CLASS_WEIGHT,
         "traits": TRAIT_WEIGHT,
@@ -149,18 +151,18 @@ def pupil_loss(pupil: nn.Module, batch: Told) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Curriculum:
-    """What the teachers were asked about. ``beside``: pictures that are none of the set, if there are any."""
+    """What the teachers were asked about. ``beside``: squares anywhere, without a class."""
 
     pictures: Sequence[AskedPicture]
-    beside: Asked | None
+    beside: Asked
 
-    def batches(self, batch_size: int, others: bool) -> Callable[[np.random.Generator], Iterator[Told]]:
-        """One sight of each picture, mirrored at random. ``others``: with OTHERS_EACH of the others in a batch."""
+    def batches(self, batch_size: int, beside: bool) -> Callable[[np.random.Generator], Iterator[Told]]:
+        """One sight of each picture, mirrored at random. ``beside``: with OTHERS_EACH squares in a batch."""
 
         def batches(rng: np.random.Generator) -> Iterator[Told]:
             for chosen in epoch_of(self.pictures, batch_size, rng):
                 told = _told(chosen, rng)
-                if others and self.beside is not None:
+                if beside:
                     told = _joined(told, _beside(self.beside, rng))
                 yield _mirrored(told) if rng.random() < 0.5 else told
 
@@ -170,19 +172,17 @@ class Curriculum:
 def ask_teachers(
     lessons: Sequence[Lesson], others: Sequence[NDArray[np.uint8]], scale: TraitScale, teachers: Teachers, seed: int
 ) -> Curriculum:
-    """Asks about SIGHTS of every lesson and OTHER_SIGHTS of the others and of the lessons' pictures at random.
+    """Asks about SIGHTS of every lesson, and about OTHER_SIGHTS squares of the others and of the lessons' pictures.
 
     Args:
-        others: (rows, columns) grey pictures of other kinds; empty for none.
+        others: (rows, columns) grey pictures of other kinds.
         seed: of the sights.
     """
     rng = np.random.default_rng(seed)
     closeups = [closeup_of(lesson) for lesson in lessons]
-    first = [crop_sample(closeup, scale, rng).crop for closeup in closeups[::FIRST_LOOK]]
+    first = [crop_sample(closeup, scale, rng).crop for closeup in closeups[::LOOKED_AT_EVERY]]
     hint = hint_of(torch.cat([features for _, features in _answers(teachers, first)]), COMPONENTS, seed)
     pictures = [_ask_of_picture(teachers, hint, closeup, scale, rng) for closeup in closeups]
-    if not others:
-        return Curriculum(pictures, None)
     sources = [*others, *(lesson.grey for lesson in lessons)]
     return Curriculum(pictures, _ask(teachers, hint, [other_sight(sources, rng) for _ in range(OTHER_SIGHTS)]))
 
@@ -221,7 +221,7 @@ def _told(pictures: Sequence[AskedPicture], rng: np.random.Generator) -> Told:
 
 
 def _beside(asked: Asked, rng: np.random.Generator) -> Told:
-    """Sights of other pictures: neither class nor traits."""
+    """Squares anywhere: neither class nor traits."""
     chosen = torch.from_numpy(rng.integers(len(asked.crops), size=OTHERS_EACH))
     return Told(
         asked.crops[chosen].float(),

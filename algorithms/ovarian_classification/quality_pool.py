@@ -5,7 +5,7 @@
     phantom.py                 simulated pelvis, other organs, three-dimensional and undetermined pictures
     the sister algorithms'     simulated M-modes, cardiac MR, contrast ultrasound, elastograms
 
-A fixed part of the real ones teaches nothing, so that figures on them are honest: of MMOTU the last two folds, of the
+A fixed part of the real ones does not teach it, so that figures on them are honest: of MMOTU the last two folds, of the
 others every fourth source of a kind.
 """
 

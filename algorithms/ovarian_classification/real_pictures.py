@@ -1,4 +1,5 @@
-"""Real pictures that are no pelvic ultrasound: cleaning must drop them. What is not there is left out.
+"""Real pictures that are no pelvic ultrasound: cleaning must drop them, and Darknet-19 begins on them (pretraining.py).
+What is not there is left out.
 
     ROOT/dicom/ultrasound, general, odd, transfer_syntax    DICOM files of every modality
     ROOT/mmode/human_tte47, mouse_echo2pheno, plax_cine     echo screens, M-modes, echo cines

@@ -36,7 +36,6 @@ from algorithms.ovarian_classification.lessons import (
     field_of,
     field_sample,
     lesson_of,
-    trait_scale,
 )
 from algorithms.ovarian_classification.model_card import VERSION, card, entries
 from algorithms.ovarian_classification.network import (
@@ -45,11 +44,10 @@ from algorithms.ovarian_classification.network import (
     lesion_logit,
 )
 from algorithms.ovarian_classification.operating import LEAST_OF_EACH, Operating, fit_operating, youden_threshold
-from algorithms.ovarian_classification.other_sights import other_pictures
+from algorithms.ovarian_classification.other_sights import other_pictures, sight_settings
 from algorithms.ovarian_classification.pretraining import beginning_of_darknet19, pretraining_settings
 from algorithms.ovarian_classification.public_weights import SHA256
 from algorithms.ovarian_classification.pupil import (
-    ask_teachers,
     pupil_settings,
 )
 from algorithms.ovarian_classification.roc import area
@@ -58,8 +56,7 @@ from algorithms.ovarian_classification.train_experts import (
     Fold,
     expert_settings,
     first_pictures,
-    train_darknet19,
-    train_resnet50,
+    train_experts,
     train_teachers,
 )
 from algorithms.ovarian_classification.train_quality import Trained, quality_entry, quality_settings, train_quality
@@ -142,7 +139,8 @@ def with_found(
 
 
 def train(data: Path, out: Path, bench: Workbench) -> None:
-    """Trains the sixteen networks, writes them into ``out`` with manifest and card, and judges them by the folds.
+    """Trains the sixteen networks that a node asks, and the eleven that teach them; writes those into ``out`` with
+    manifest and card, and judges them by the folds.
 
     Raises:
         UsageError: ``data`` holds no labelled pictures or too few, ``out`` holds a run with other settings, or the
@@ -153,24 +151,22 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
     held_out = folds_of(pictures).tolist()
     refuse_too_few(pictures, held_out)
     lessons = [lesson_of(picture) for picture in pictures]
-    run = RunFolder(out, _settings(pictures, bench.seed))
+    others = other_pictures(data, bench.load, bench.seed, lambda share, text: bench.progress(0.05 * share, text))
+    run = RunFolder(out, _settings(pictures, others, bench.seed))
     device = choose_device(bench.device)
     segmenters = []
     for number in range(FOLDS):
-        bench.progress(0.3 * number / FOLDS, f"segmentation, fold {number + 1} of {FOLDS}")
+        bench.progress(0.05 + 0.25 * number / FOLDS, f"segmentation, fold {number + 1} of {FOLDS}")
         segmenters.append(train_segmenter(fold_of(number, lessons, held_out), public, run, device, bench.seed))
         export_segmenter(segmenters[-1], out / f"segment_{number + 1}.onnx")
     taught = with_found(lessons, held_out, segmenters, device)
     bench.progress(0.3, "what Darknet-19 begins from")
-    others = other_pictures(data, bench.load, bench.seed, bench.progress)
     beginning = beginning_of_darknet19(public, others, run, device, bench.seed)
     for number in range(FOLDS):
         bench.progress(0.4 + 0.4 * number / FOLDS, f"ResNet-50 and Darknet-19, fold {number + 1} of {FOLDS}")
         fold = fold_of(number, taught, held_out)
         teachers = train_teachers(fold, public, run, device, bench.seed)
-        curriculum = ask_teachers(fold.lessons, others, trait_scale(fold.lessons), teachers, bench.seed)
-        resnet = train_resnet50(fold, curriculum, teachers.first, run, device, bench.seed)
-        darknet = train_darknet19(fold, curriculum, beginning, run, device, bench.seed)
+        resnet, darknet = train_experts(fold, teachers, others, beginning, run, device, bench.seed)
         export_expert(resnet, out / f"resnet50_{number + 1}.onnx")
         export_expert(darknet, out / f"darknet19_{number + 1}.onnx")
     publish(pictures, held_out, train_quality(data, out, run, bench), data, out, bench)
@@ -299,13 +295,16 @@ class _Expert(nn.Module):
         return logits, maps
 
 
-def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
+def _settings(pictures: Sequence[Labelled], others: Sequence[NDArray[np.uint8]], seed: int) -> dict[str, object]:
     return {
         "version": VERSION,
         "seed": seed,
         "segment": asdict(SEGMENT_SCHEDULE),
         "experts": expert_settings(),
         "pretraining": pretraining_settings(),
+        "sights": sight_settings(),
+        "others": len(others),
+        "digest_of_others": hashlib.sha256(b"".join(other.tobytes() for other in others)).hexdigest()[:16],
         "pupil": pupil_settings(),
         "begun_from": SHA256,
         "pixels": {"canvas": CANVAS_PX, "crop": CROP_PX},

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from algorithms.ovarian_classification.backbone import Public
@@ -20,12 +21,13 @@ from algorithms.ovarian_classification.lessons import (
     trait_scale,
 )
 from algorithms.ovarian_classification.losses import class_loss, trait_loss
-from algorithms.ovarian_classification.network import Expert, darknet19, resnet50
+from algorithms.ovarian_classification.network import FAST, Expert, darknet19, resnet50
 from algorithms.ovarian_classification.pupil import (
     Curriculum,
     Pupil,
     Teachers,
     advanced_loss,
+    ask_teachers,
     pupil_loss,
 )
 from algorithms.training.loop import Schedule, fit
@@ -40,7 +42,6 @@ EXPERT_SCHEDULES = {
     "darknet19": Schedule(epochs=20, batch_size=16, learning_rate=1e-3, weight_decay=1e-3, warm_up_epochs=1),
 }
 TRAIT_WEIGHT = 0.5
-FAST = torch.channels_last
 CALIBRATED_ON = 200
 """Pictures, at least, from which the normalisations of public weights begin."""
 
@@ -112,13 +113,28 @@ def train_teachers(fold: Fold, public: Public, run: RunFolder, device: torch.dev
     return Teachers(found)
 
 
+def train_experts(
+    fold: Fold,
+    teachers: Teachers,
+    others: Sequence[NDArray[np.uint8]],
+    beginning: Mapping[str, Tensor],
+    run: RunFolder,
+    device: torch.device,
+    seed: int,
+) -> tuple[nn.Module, nn.Module]:
+    """ResNet-50 and Darknet-19 of one fold. What the teachers said is forgotten with the call: it is large."""
+    curriculum = ask_teachers(fold.lessons, others, trait_scale(fold.lessons), teachers, seed)
+    resnet = train_resnet50(fold, curriculum, teachers.first, run, device, seed)
+    return resnet, train_darknet19(fold, curriculum, beginning, run, device, seed)
+
+
 def train_resnet50(
     fold: Fold, curriculum: Curriculum, teacher: Expert, run: RunFolder, device: torch.device, seed: int
 ) -> nn.Module:
     """ResNet-50 of one fold, in eval mode: a copy of the teacher, which learns what the other one knows."""
     network = copy.deepcopy(teacher).requires_grad_(True).to(memory_format=FAST)
     schedule = EXPERT_SCHEDULES["resnet50"]
-    batches = curriculum.batches(schedule.batch_size, others=False)
+    batches = curriculum.batches(schedule.batch_size, beside=False)
     return fit(f"resnet50_{fold.number + 1}", network, batches, advanced_loss, schedule, run, device, seed)
 
 
@@ -130,6 +146,6 @@ def train_darknet19(
     pupil = Pupil(darknet19())
     pupil.expert.features.load_state_dict(beginning)
     schedule = EXPERT_SCHEDULES["darknet19"]
-    batches = curriculum.batches(schedule.batch_size, others=True)
+    batches = curriculum.batches(schedule.batch_size, beside=True)
     part = f"darknet19_{fold.number + 1}"
     return fit(part, pupil.to(memory_format=FAST), batches, pupil_loss, schedule, run, device, seed).expert

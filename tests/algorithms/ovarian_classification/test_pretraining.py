@@ -48,7 +48,7 @@ def test_every_depth_counts_by_its_square_error():
 def test_it_learns_and_darknet_takes_it(needs_package, tmp_path, monkeypatch):
     needs_package(PACKAGE)
     monkeypatch.setattr(pretraining, "SIGHTS", 32)
-    monkeypatch.setattr(pretraining, "FIRST_LOOK", 32)
+    monkeypatch.setattr(pretraining, "LOOKED_AT", 32)
     monkeypatch.setattr(pretraining, "SCHEDULE", Schedule(2, 16, 2e-3, 0.0, 1))
     pictures = [np.random.default_rng(0).integers(0, 256, (150, 200), np.uint8)]
     run = RunFolder(tmp_path, {})
@@ -59,3 +59,5 @@ def test_it_learns_and_darknet_takes_it(needs_package, tmp_path, monkeypatch):
     rows = (run.path("darknet19_beginning") / "log.csv").read_text().split()[1:]
     losses = [float(row.split(",")[1]) for row in rows]
     assert losses[1] < losses[0]
+    assert not found["groups.0.0.weight"][:, 1:].any()  # of the outline nothing was learned
+    assert found["groups.0.0.weight"][:, :1].any()

@@ -51,12 +51,15 @@ def lessons():
     return found
 
 
-def _asked(lessons, teachers, others=()):
+OTHERS = (np.random.default_rng(5).integers(0, 256, (150, 150), np.uint8),)
+
+
+def _asked(lessons, teachers, others=OTHERS):
     return ask_teachers(lessons, others, trait_scale(lessons), teachers, seed=1)
 
 
-def _one(curriculum, batch_size=8, others=True, seed=0):
-    return next(curriculum.batches(batch_size, others)(np.random.default_rng(seed)))
+def _one(curriculum, batch_size=8, beside=True, seed=0):
+    return next(curriculum.batches(batch_size, beside)(np.random.default_rng(seed)))
 
 
 def test_likeness_by_hand():
@@ -91,13 +94,25 @@ def test_the_teachers_are_asked_about_the_crop_that_the_pupil_sees(teachers, les
     """Mirrored crops, too: the answer was given before, but crop and hints are mirrored alike."""
     curriculum = _asked(lessons, teachers)
     for seed in range(6):
-        told = _one(curriculum, seed=seed)
+        told = _one(curriculum, beside=False, seed=seed)
         assert told.crops.shape == (8, 2, CROP_PX, CROP_PX)
         logits, _ = teachers(told.crops)
         plain = torch.allclose(logits, told.logits, atol=2e-2)  # crops are kept as float16
         if not plain:
             logits, _ = teachers(told.crops.flip(-1))
             torch.testing.assert_close(logits, told.logits, rtol=2e-2, atol=2e-2)
+
+
+def test_hints_are_of_the_crop_place_by_place(teachers, lessons, monkeypatch):
+    """With as many components as the features vary in, distances between places stay, up to one unit for all."""
+    monkeypatch.setattr(pupils, "COMPONENTS", 2 * CHANNELS)
+    monkeypatch.setattr(pupils, "_mirrored", lambda told: told)
+    told = _one(_asked(lessons, teachers), beside=False)
+    _, features = teachers(told.crops)
+    places = [values[2].flatten(1).T.float() for values in (features, told.hints)]
+    there, here = (torch.cdist(one, one) for one in places)
+    unit = float(there.sum() / here.sum())
+    torch.testing.assert_close(here * unit, there, rtol=0.05, atol=0.05 * float(there.max()))
 
 
 def test_crop_and_hint_are_mirrored_together(teachers):
@@ -108,14 +123,12 @@ def test_crop_and_hint_are_mirrored_together(teachers):
 
 
 def test_other_pictures_come_beside_without_class_or_traits(teachers, lessons):
-    others = [np.random.default_rng(5).integers(0, 256, (150, 150), np.uint8)]
-    curriculum = _asked(lessons, teachers, others)
+    curriculum = _asked(lessons, teachers)
     told = _one(curriculum)
     assert told.categories.tolist()[8:] == [NO_CLASS] * pupils.OTHERS_EACH
     assert torch.isnan(told.traits[8:]).all()
     assert len(told.logits) == len(told.hints) == len(told.crops) == 8 + pupils.OTHERS_EACH
-    assert len(_one(curriculum, others=False).crops) == 8
-    assert len(_one(_asked(lessons, teachers)).crops) == 8
+    assert len(_one(curriculum, beside=False).crops) == 8
 
 
 def test_a_pupil_that_answers_as_its_teachers_loses_for_the_classes_only(teachers):

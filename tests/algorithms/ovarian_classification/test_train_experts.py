@@ -23,6 +23,7 @@ from algorithms.training.run import RunFolder  # noqa: E402
 
 CPU = torch.device("cpu")
 ONCE = Schedule(1, 8, 1e-3, 0.0, 1)
+OTHERS = [np.random.default_rng(5).integers(0, 256, (150, 150), np.uint8)]
 
 
 def test_calibration_takes_the_first_batches_and_all_where_there_are_few(monkeypatch):
@@ -42,6 +43,7 @@ def fold(monkeypatch):
     """Sixteen pictures of noise, asked about once each."""
     monkeypatch.setattr(pupils, "COMPONENTS", 4)
     monkeypatch.setattr(pupils, "SIGHTS", 1)
+    monkeypatch.setattr(pupils, "OTHER_SIGHTS", 8)
     monkeypatch.setattr(train_experts, "EXPERT_SCHEDULES", {"resnet50": ONCE, "darknet19": ONCE})
     rng = np.random.default_rng(0)
     found = []
@@ -54,6 +56,7 @@ def fold(monkeypatch):
 
 
 def _teachers():
+    torch.manual_seed(0)
     return Teachers([Expert(nn.Conv2d(2, 6, 16, 16), 6) for _ in range(2)])
 
 
@@ -68,7 +71,7 @@ def _same(first, second):
 def test_the_first_teacher_learns_on_as_a_copy(fold, tmp_path):
     teachers = _teachers()
     before = _weights(teachers)
-    curriculum = ask_teachers(fold.lessons, [], trait_scale(fold.lessons), teachers, 1)
+    curriculum = ask_teachers(fold.lessons, OTHERS, trait_scale(fold.lessons), teachers, 1)
     run = RunFolder(tmp_path, {})
     found = train_experts.train_resnet50(fold, curriculum, teachers.first, run, CPU, 1)
     assert not _same(_weights(found), _weights(teachers.first))
@@ -77,10 +80,44 @@ def test_the_first_teacher_learns_on_as_a_copy(fold, tmp_path):
 
 
 def test_darknet_goes_on_from_its_beginning(fold, tmp_path, monkeypatch):
-    """Without a step it would be the beginning itself; other beginnings give other networks."""
-    curriculum = ask_teachers(fold.lessons, [], trait_scale(fold.lessons), _teachers(), 1)
+    """With steps too small to see it stays where it began."""
+    curriculum = ask_teachers(fold.lessons, OTHERS, trait_scale(fold.lessons), _teachers(), 1)
     monkeypatch.setattr(train_experts, "EXPERT_SCHEDULES", {"darknet19": Schedule(1, 16, 1e-9, 0.0, 1)})
     beginning = darknet19().features.state_dict()
     found = train_experts.train_darknet19(fold, curriculum, beginning, RunFolder(tmp_path, {}), CPU, 1)
     first = "groups.0.0.weight"
     torch.testing.assert_close(found.features.state_dict()[first], beginning[first])
+
+
+class Features(nn.Conv2d):
+    """In place of a ResNet-50's; it remembers that it was begun."""
+
+    begun = 0
+
+    def begin_from(self, public, seen):
+        assert public == "public"
+        self.begun = len(seen)
+
+
+def test_two_teachers_of_two_seeds_and_the_longer_one_is_the_first(fold, tmp_path, monkeypatch):
+    made = []
+
+    def small():
+        made.append(Expert(Features(2, 6, 16, 16), 6))
+        return made[-1]
+
+    monkeypatch.setattr(train_experts, "resnet50", small)
+    monkeypatch.setattr(train_experts, "TEACHER_SCHEDULES", (Schedule(2, 8, 1e-3, 0.0, 1), ONCE))
+    run = RunFolder(tmp_path, {})
+    teachers = train_experts.train_teachers(fold, "public", run, CPU, 1)
+    assert [network.features.begun for network in made] == [16, 16]
+    rows = [len((run.path(f"teacher_3_{member}") / "log.csv").read_text().split()) - 1 for member in (1, 2)]
+    assert rows == [2, 1]
+    assert teachers.first is teachers.experts[0]
+    assert not _same(*(_weights(expert) for expert in teachers.experts))
+    assert not any(parameter.requires_grad for parameter in teachers.parameters())
+
+
+def test_the_lengths_that_ship_make_the_first_the_longest():
+    lengths = [schedule.epochs for schedule in train_experts.TEACHER_SCHEDULES]
+    assert lengths == sorted(lengths, reverse=True)
