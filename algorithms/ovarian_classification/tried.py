@@ -46,7 +46,7 @@ TRIED: tuple[str, ...] = (
     "Where the outline of a normal ovary is good (Dice over 0.6) lesion or normal is told with an AUC of 0.93, else "
     "of 0.62 (one fold): womb, bladder or another mass is outlined in its place.",
     "Outlines drawn at four other shares beside the one at 0.4, all judged by ResNet-50 and averaged: lesion or normal "
-    "+0.003 for a third more time. Not used.",
+    "+0.003 with more than twice the sights. Not used.",
     "Softened answers (temperatures 1.5 to 5): cancer -0.01 to -0.04. Not used.",
     "Not tried, for want of processor time (two cores, no GPU): more than two teachers, several candidates for the "
     "ovary, simulated lesions as lessons.",
