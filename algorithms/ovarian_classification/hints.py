@@ -32,7 +32,7 @@ def hint_of(features: Tensor, components: int, seed: int) -> Hint:
     """The principal components of features (n, channels, h, w), all divided by their common spread.
 
     Args:
-        components: fewer than there are channels and places.
+        components: no more than there are channels and places.
     """
     places = features.float().permute(0, 2, 3, 1).reshape(-1, features.shape[1])
     chosen = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed))[:LOOKED_AT]

@@ -26,7 +26,7 @@ TRIED: tuple[str, ...] = (
     "to 0.66 and 0.86. Not used.",
     "A second segmenter (one fold, 14 epochs in place of 9): lesion Dice +0.01, classes 0.77 and 0.72 where the "
     "other had 0.74 and 0.74, together no gain. Five views of the whole picture in place of two, six or nine sights "
-    "of the lesion in place of three: at most +0.003. Not used.",
+    "of the lesion in place of three: at most +0.003 with lesion and whole picture pooled. Not used.",
     "The lesion's share of the picture beside the answers, and all answers by logistic regression (fitted on the "
     "other folds): cancer -0.02, lesion or normal 0.00 to -0.01. Not used.",
     "EfficientNet-lite0, begun from ImageNet, one fold: crops 0.90 and 0.80; whole pictures 0.86 and 0.76, where "

@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 
 from algorithms.ovarian_classification.algorithm import OvarianClassification
+from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.examination import Judges
+from algorithms.ovarian_classification.lessons import Lesson
 from algorithms.ovarian_classification.operating import Operating
 from algorithms.ovarian_classification.options import Options
 from algorithms.ovarian_classification.quality import LABELS, Quality
+from algorithms.ovarian_classification.traits import traits_of
 from dicom_node.algorithm import ModelInfo
 from dicom_node.series import (
     ArrayPixels,
@@ -143,3 +146,16 @@ def ovary() -> SimpleNamespace:
     """The functions above, by their names."""
     made = (Answer, ByNumber, picture, region, volume, stills, algorithm, run)
     return SimpleNamespace(**{one.__name__.lower(): one for one in made}, operating=OPERATING, clip=US_CLIP)
+
+
+@pytest.fixture(scope="session")
+def noise_lessons():
+    """Sixteen pictures of noise, two of each class, with rectangles of growing height for lesions."""
+    rng = np.random.default_rng(0)
+    found = []
+    for number in range(16):
+        mask = np.zeros((160, 200), np.bool_)
+        mask[40 : 80 + number, 60:120] = True
+        grey = rng.integers(0, 256, mask.shape, np.uint8)
+        found.append(Lesson(grey, mask, number % len(CLASSES), traits_of(grey, mask), mask))
+    return found

@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 from algorithms.ovarian_classification import pupil as pupils  # noqa: E402
 from algorithms.ovarian_classification.canvas import CROP_PX  # noqa: E402
 from algorithms.ovarian_classification.classes import CLASSES  # noqa: E402
-from algorithms.ovarian_classification.lessons import Lesson, trait_scale  # noqa: E402
+from algorithms.ovarian_classification.lessons import trait_scale  # noqa: E402
 from algorithms.ovarian_classification.losses import NO_CLASS, class_loss, likeness_loss, trait_loss  # noqa: E402
 from algorithms.ovarian_classification.network import Expert  # noqa: E402
 from algorithms.ovarian_classification.pupil import (  # noqa: E402
@@ -23,7 +23,6 @@ from algorithms.ovarian_classification.pupil import (  # noqa: E402
     ask_teachers,
     pupil_loss,
 )
-from algorithms.ovarian_classification.traits import traits_of  # noqa: E402
 
 CHANNELS, COMPONENTS = 6, 4
 
@@ -39,16 +38,9 @@ def teachers(monkeypatch):
         return Teachers([Expert(nn.Conv2d(2, CHANNELS, 16, 16), CHANNELS) for _ in range(2)])
 
 
-@pytest.fixture(scope="module")
-def lessons():
-    rng = np.random.default_rng(0)
-    found = []
-    for number in range(16):
-        mask = np.zeros((160, 200), np.bool_)
-        mask[40 : 80 + number, 60:120] = True
-        grey = rng.integers(0, 256, mask.shape, np.uint8)
-        found.append(Lesson(grey, mask, number % len(CLASSES), traits_of(grey, mask), mask))
-    return found
+@pytest.fixture
+def lessons(noise_lessons):
+    return noise_lessons
 
 
 OTHERS = (np.random.default_rng(5).integers(0, 256, (150, 150), np.uint8),)

@@ -13,11 +13,9 @@ from torch import nn  # noqa: E402
 
 from algorithms.ovarian_classification import pupil as pupils  # noqa: E402
 from algorithms.ovarian_classification import train_experts  # noqa: E402
-from algorithms.ovarian_classification.classes import CLASSES  # noqa: E402
-from algorithms.ovarian_classification.lessons import Lesson, trait_scale  # noqa: E402
+from algorithms.ovarian_classification.lessons import trait_scale  # noqa: E402
 from algorithms.ovarian_classification.network import Expert, darknet19  # noqa: E402
 from algorithms.ovarian_classification.pupil import Teachers, ask_teachers  # noqa: E402
-from algorithms.ovarian_classification.traits import traits_of  # noqa: E402
 from algorithms.training.loop import Schedule  # noqa: E402
 from algorithms.training.run import RunFolder  # noqa: E402
 
@@ -39,20 +37,13 @@ def test_calibration_takes_the_first_batches_and_all_where_there_are_few(monkeyp
 
 
 @pytest.fixture
-def fold(monkeypatch):
-    """Sixteen pictures of noise, asked about once each."""
+def fold(noise_lessons, monkeypatch):
+    """Every picture is asked about once."""
     monkeypatch.setattr(pupils, "COMPONENTS", 4)
     monkeypatch.setattr(pupils, "SIGHTS", 1)
     monkeypatch.setattr(pupils, "OTHER_SIGHTS", 8)
     monkeypatch.setattr(train_experts, "EXPERT_SCHEDULES", {"resnet50": ONCE, "darknet19": ONCE})
-    rng = np.random.default_rng(0)
-    found = []
-    for number in range(16):
-        mask = np.zeros((160, 200), np.bool_)
-        mask[40 : 80 + number, 60:120] = True
-        grey = rng.integers(0, 256, mask.shape, np.uint8)
-        found.append(Lesson(grey, mask, number % len(CLASSES), traits_of(grey, mask), mask))
-    return train_experts.Fold(2, found)
+    return train_experts.Fold(2, noise_lessons)
 
 
 def _teachers():
