@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.ovarian_classification.canvas import CROP_PX, Square, about, back_to_picture, seen_in
-from algorithms.ovarian_classification.classes import MALIGNANT, NORMAL
+from algorithms.ovarian_classification.classes import MALIGNANT
 from algorithms.ovarian_classification.lesion import outlined
+from algorithms.ovarian_classification.lesion_or_ovary import probability_of_lesion
 from algorithms.ovarian_classification.marks import unmarked
 from algorithms.ovarian_classification.opinion import agreed
 from dicom_node.algorithm import Model, ModelInfo, Models
@@ -26,9 +27,10 @@ class Classified:
     """What the networks say of one picture.
 
     ``p_resnet50``, ``p_darknet19``: probability of cancer, mean over the folds' networks. Each looks at the lesion;
-    its answer is pooled with what its fold's segmenter takes the whole picture for. ``categories``: (8,) in the
-    order of CLASSES, mean of both kinds. ``spread``: standard deviation of the probability of cancer over the networks
-    of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where
+    its answer is pooled with what its fold's segmenter takes the whole picture for. ``p_lesion``: that it shows a
+    lesion of any kind (lesion_or_ovary.py). ``categories``: (8,) in the order of CLASSES, mean of both kinds, by which
+    cancer is judged; what they give a normal ovary is not what ``p_lesion`` leaves over. ``spread``: standard
+    deviation of the probability of cancer over the networks of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where
     none was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class
     activation map for cancer at the lesion: how much each place adds to the answer, for cancer or against it (in most
     pictures what counts is what speaks against it). Places outside the outlined lesion count a fiftieth in the
@@ -37,15 +39,11 @@ class Classified:
 
     p_resnet50: float
     p_darknet19: float
+    p_lesion: float
     categories: NDArray[np.float32]
     spread: float
     lesion: NDArray[np.bool_]
     activation: NDArray[np.float32]
-
-    @property
-    def p_lesion(self) -> float:
-        """Probability that the ovary is not a normal one."""
-        return float(1.0 - self.categories[NORMAL])
 
 
 class Experts:
@@ -86,6 +84,7 @@ class Experts:
         return Classified(
             p_resnet50=float(cancer[0].mean()),
             p_darknet19=float(cancer[1].mean()),
+            p_lesion=probability_of_lesion(near[0], found.categories, found.sureness),
             categories=categories.mean(axis=(0, 1)).astype(np.float32),
             spread=float(cancer.std(axis=1).mean()),
             lesion=lesion,

@@ -73,7 +73,8 @@ class JudgedPicture:
     Args:
         block: the block of patients that it belongs to.
         fold: of the networks that judged it (1..5); ``None`` where all did.
-        category: place in CLASSES. categories: (8,) what the networks gave for each.
+        category: place in CLASSES. categories: (8,) what the networks gave for each. p_lesion: that it is no normal
+            ovary, 0..1.
         taught_quality: whether the quality network learned from it.
         placed: ``None`` without a true mask.
     """
@@ -84,6 +85,7 @@ class JudgedPicture:
     category: int
     scores: Scores
     categories: NDArray[np.float32]
+    p_lesion: float
     quality: Quality
     taught_quality: bool
     placed: Placed | None
@@ -164,6 +166,7 @@ def judge_all(
                 category=CLASSES.index(picture.category),
                 scores=_scores(classified, judges.operating(fold)),
                 categories=classified.categories,
+                p_lesion=classified.p_lesion,
                 quality=quality.judge(picture.rgb),
                 taught_quality=picture.digest in judges.taught_quality,
                 placed=placed_of(classified, picture.mask) if picture.mask.any() else None,

@@ -34,10 +34,12 @@ class Segmenter(Protocol):
 class Outlined:
     """``mask``: (rows, columns), the piece that the segmenters are surest of; empty where they see none.
 
+    ``sureness``: mean share of a lesion or ovary within the mask, 0..1; where it is empty, the highest share anywhere.
     ``categories``: (segmenters, 8), what each takes the whole picture for, in the order of CLASSES.
     """
 
     mask: NDArray[np.bool_]
+    sureness: float
     categories: NDArray[np.float32]
 
 
@@ -65,8 +67,10 @@ def outlined(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> Outlin
         back_to_picture(np.ascontiguousarray(answer[0, :, ::step]), square, rows, columns)
         for answer, square, (_, step) in zip(answers, squares, VIEWS, strict=True)
     ]
-    mask = _surest(np.mean(shares, axis=0, dtype=np.float32))
-    return Outlined(mask, np.stack([one["classes"].mean(axis=0) for one in given]))
+    share = np.mean(shares, axis=0, dtype=np.float32)
+    mask = _surest(share)
+    sureness = float(share[mask].mean()) if mask.any() else float(share.max())
+    return Outlined(mask, sureness, np.stack([one["classes"].mean(axis=0) for one in given]))
 
 
 def _surest(share: NDArray[np.float32]) -> NDArray[np.bool_]:

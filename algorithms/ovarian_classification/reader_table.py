@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.ovarian_classification.classes import CLASSES, NORMAL
+from algorithms.ovarian_classification.classes import CLASSES
 from algorithms.ovarian_classification.delong import delong_difference
 from algorithms.ovarian_classification.image_properties import groups_of
 from algorithms.ovarian_classification.judged import JudgedPicture
@@ -159,17 +159,13 @@ def _against(
 
 
 def _lesion_or_normal(judged: Sequence[JudgedPicture], draws: Draws) -> Values:
-    scores = np.array([_p_lesion(one) for one in judged])
+    scores = np.array([one.p_lesion for one in judged])
     return judged_by(
         scores,
         scores >= np.array([one.scores.operating.lesion_from for one in judged]),
         np.array([one.lesion for one in judged]),
         draws,
     )
-
-
-def _p_lesion(one: JudgedPicture) -> float:
-    return 1.0 - float(one.categories[NORMAL])
 
 
 def _segmentation(judged: Sequence[JudgedPicture]) -> Values | None:

@@ -101,7 +101,7 @@ class KnowingExperts:
         activation = np.zeros(rgb.shape[:2], np.float32)
         activation[48, 48] = 1.0
         p = 0.9 if cancer else 0.1 + grey / 10_000
-        return Classified(p, p, categories, 0.0, lesion, activation)
+        return Classified(p, p, float(1.0 - categories[NORMAL]), categories, 0.0, lesion, activation)
 
 
 class Keeping:

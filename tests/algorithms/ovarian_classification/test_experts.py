@@ -25,10 +25,13 @@ def _together(near):
 
 
 class Segmenter:
+    def __init__(self, sure):
+        self.sure = sure
+
     def run(self, inputs):
         field = inputs["field"]
         assert field.shape == (2, 1, CANVAS_PX, CANVAS_PX)
-        return {"lesion": -6.0 + 12.0 * (field > 0.2), "classes": np.stack([WHOLE, WHOLE])}
+        return {"lesion": -6.0 + (6.0 + self.sure) * (field > 0.2), "classes": np.stack([WHOLE, WHOLE])}
 
 
 class Expert:
@@ -50,11 +53,11 @@ class Expert:
 
 
 class Made:
-    def __init__(self, experts):
-        self.experts = experts
+    def __init__(self, experts, sure=6.0):
+        self.experts, self.sure = experts, sure
 
     def open(self, name):
-        return Segmenter() if name.startswith("segment") else self.experts[name]
+        return Segmenter(self.sure) if name.startswith("segment") else self.experts[name]
 
 
 def _picture():
@@ -63,10 +66,26 @@ def _picture():
     return rgb
 
 
-def _classified(malignant=1.0, sign=1.0, folds=(1,)):
+def _classified(malignant=1.0, sign=1.0, folds=(1,), sure=6.0):
     names = [f"{kind}_{fold}" for kind in ("resnet50", "darknet19") for fold in folds]
     experts = {name: Expert(malignant if name.startswith("resnet50") else 0.0, sign) for name in names}
-    return Experts(Made(experts), folds).classify(_picture()), experts
+    return Experts(Made(experts, sure), folds).classify(_picture()), experts
+
+
+def test_lesion_or_ovary_is_told_by_resnet_whole_picture_and_sureness():
+    """The normal class has 1 / (e + 7) by the ResNet and 1 / 14 by WHOLE; the segmenter is all but sure."""
+    found, _ = _classified()
+    near = np.append(np.full(7, 1 / (np.e + 7)), np.e / (np.e + 7))  # the normal class first, cancer last
+    whole = np.append(np.full(7, 0.5 / 7), 0.5)
+    together = (near + FLOOR) ** 0.7 * (whole + FLOOR) ** 0.3
+    normal = together[0] / together.sum()
+    assert normal == pytest.approx(0.09, abs=0.01)
+    assert found.p_lesion > 1 - normal
+    darker, _ = _classified(sure=0.3)
+    odds = found.p_lesion / (1 - found.p_lesion)
+    odds_in_doubt = (1 - normal) / normal * np.sqrt(0.574 / 0.426 / (0.87 / 0.13))  # sigmoid of 0.3: 0.574
+    assert darker.p_lesion / (1 - darker.p_lesion) == pytest.approx(odds_in_doubt, rel=0.03)
+    assert odds > 1.5 * odds_in_doubt
 
 
 def test_probabilities_by_hand():
@@ -76,7 +95,6 @@ def test_probabilities_by_hand():
     assert found.p_resnet50 == pytest.approx(resnet, abs=2e-3)  # the sights are pooled, too, with a floor of their own
     assert found.p_darknet19 == pytest.approx(darknet, abs=2e-3)
     assert found.categories.sum() == pytest.approx(1.0)
-    assert found.p_lesion == pytest.approx(1 - ((1 - resnet) / 7 + (1 - darknet) / 7) / 2, abs=2e-3)
     assert found.spread == 0.0
 
 

@@ -14,7 +14,7 @@ def _placed(lesion, peak, truth):
     activation = np.zeros(truth.shape, np.float32)
     activation[peak] = 1.0
     even = np.full(len(CLASSES), 1 / len(CLASSES), np.float32)
-    return placed_of(Classified(0.1, 0.1, even, 0.0, lesion, activation), truth)
+    return placed_of(Classified(0.1, 0.1, 0.9, even, 0.0, lesion, activation), truth)
 
 
 def _boxes():

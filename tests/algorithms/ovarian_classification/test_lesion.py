@@ -73,3 +73,13 @@ def test_several_networks_are_averaged():
 def test_each_network_is_heard_on_the_whole_picture():
     found = outlined(_grey([(220, 80, 40, 255)]), [Bright(-4.0), Bright(-6.0)])
     np.testing.assert_array_equal(found.categories, [[-4.0] * 8, [-6.0] * 8])
+
+
+def test_sureness_is_the_share_within_the_outline():
+    """Logits 4 and 0.4 at the discs; where nothing is outlined, the highest of the picture, -3."""
+    sure, doubtful = (outlined(_grey([(220, 80, 40, value)]), [Bright(-4.0, 4.0)]) for value in (255, 140))
+    assert sure.sureness > 0.9
+    assert 0.5 < doubtful.sureness < 0.62
+    nothing = outlined(_grey([(220, 80, 40, 255)]), [Bright(-12.0, 4.5)])
+    assert not nothing.mask.any()
+    assert 0.03 < nothing.sureness < 0.06

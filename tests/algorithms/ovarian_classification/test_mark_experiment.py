@@ -75,7 +75,7 @@ class Mean:
 def _judged(picture, judges):
     return JudgedPicture(
         picture.name, picture.number, None, 1 if picture.category == CANCER else 6, judges.scores(picture.rgb, None),
-        np.full(8, 0.125, np.float32), Quality({}, True, ""), False, None, Properties(False, 50, True, None, 80.0),
+        np.full(8, 0.125, np.float32), 0.9, Quality({}, True, ""), False, None, Properties(False, 50, True, None, 80.0),
     )  # fmt: skip
 
 
