@@ -30,11 +30,11 @@ class Classified:
     its answer is pooled with what its fold's segmenter takes the whole picture for. ``p_lesion``: that it shows a
     lesion of any kind (lesion_or_ovary.py). ``categories``: (8,) in the order of CLASSES, mean of both kinds, by which
     cancer is judged; what they give a normal ovary is not what ``p_lesion`` leaves over. ``spread``: standard
-    deviation of the probability of cancer over the networks of the folds, mean of both kinds (0 for one fold). ``lesion``: (rows, columns) of the lesion or ovary; empty where
-    none was found. ``activation``: (rows, columns) 0..1, the strength of ResNet-50's class
-    activation map for cancer at the lesion: how much each place adds to the answer, for cancer or against it (in most
-    pictures what counts is what speaks against it). Places outside the outlined lesion count a fiftieth in the
-    network's average, and so here; 0 outside what it saw.
+    deviation of the probability of cancer over the networks of the folds, mean of both kinds (0 for one fold).
+    ``lesion``: (rows, columns) of the lesion or ovary; empty where none was found. ``activation``: (rows, columns)
+    0..1, the strength of ResNet-50's class activation map for cancer at the lesion: how much each place adds to the
+    answer, for cancer or against it (in most pictures what counts is what speaks against it). Places outside the
+    outlined lesion count a fiftieth in the network's average, and so here; 0 outside what it saw.
     """
 
     p_resnet50: float
