@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -287,24 +288,32 @@ class Collection:
         return folder
 
     def contour(self, patient: str, number: int, which: str, radius_mm: float) -> Path:
-        around = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
-        points = np.array(self.centre_px) + radius_mm / SPACING.row_mm * np.stack([np.cos(around), np.sin(around)], 1)
+        """As the collection has them: pixels counted from 1."""
         path = self.root / patient / "contours" / f"IM-0001-{number:04d}-{which}contour-manual.txt"
-        np.savetxt(path, points, fmt="%.2f")
+        np.savetxt(path, _counted_from_1(self.centre_px, radius_mm / SPACING.row_mm), fmt="%.2f")
         return path
 
     def png(self, patient: str, numbers_and_radii: Mapping[int, float], size: int = 256) -> None:
-        """images and endocardium: one picture each, of an inner radius in mm at their assumed spacing."""
+        """images and endocardium: one picture each, of an inner radius in mm at their assumed spacing. The masks are
+        made as the collection's are: the contour's halves cut off, and filled."""
         spacing = Spacing(1.33 * 256 / size, 1.33 * 256 / size)
         for name in ("images", "endocardium"):
             (self.root / "png" / name).mkdir(parents=True, exist_ok=True)
         for number, radius in numbers_and_radii.items():
             greys = _three_greys(radius, radius + 10.0, (0.47 * size, 0.52 * size), (size, size), spacing)
-            y, x = np.mgrid[:size, :size]
-            mask = np.hypot(x - 0.47 * size, y - 0.52 * size) * spacing.row_mm < radius
+            mask = np.zeros((size, size), np.uint8)
+            if radius:
+                contour = _counted_from_1((0.47 * size, 0.52 * size), radius / spacing.row_mm)
+                halves = np.round(2.0 * contour) / 2.0
+                cv2.fillPoly(mask, [halves.astype(np.int32)], 255)
             name = f"{patient}-IM-0001-{number:04d}.png"
             Image.fromarray((greys / 4).astype(np.uint8)).save(self.root / "png" / "images" / name)
-            Image.fromarray(mask.astype(np.uint8) * 255).save(self.root / "png" / "endocardium" / name)
+            Image.fromarray(mask).save(self.root / "png" / "endocardium" / name)
+
+
+def _counted_from_1(centre_px: tuple[float, float], radius_px: float) -> np.ndarray:
+    around = np.linspace(0.0, 2.0 * np.pi, 90, endpoint=False)
+    return np.array(centre_px) + 1.0 + radius_px * np.stack([np.cos(around), np.sin(around)], 1)
 
 
 def _mr(pixels: np.ndarray, uid: str, index: int, part_of_beat: float) -> Dataset:

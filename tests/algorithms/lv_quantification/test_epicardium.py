@@ -74,8 +74,8 @@ def test_against_the_experts_epicardia(needs_shared):
         header = pydicom.dcmread(folder / "dicom" / f"{int(path.name.split('-')[2])}.dcm")
         spacing = Spacing(*map(float, header.PixelSpacing))
         image = header.pixel_array.astype(np.float32)
-        drawn = mask_of(np.loadtxt(path), *image.shape)
-        cavity = mask_of(np.loadtxt(str(path).replace("-ocontour-", "-icontour-")), *image.shape)
+        drawn = mask_of(np.loadtxt(path) - 1.0, *image.shape)
+        cavity = mask_of(np.loadtxt(str(path).replace("-ocontour-", "-icontour-")) - 1.0, *image.shape)
         found = estimated_inside(image, cavity, spacing)
         if found is not None:
             true, made = (indices_of(cavity, one & ~cavity, spacing)[5:] for one in (drawn | cavity, found))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from algorithms.lv_quantification.polygon import mask_of
+from algorithms.lv_quantification.polygon import mask_of, traced
 
 
 def test_a_rectangle_holds_the_centres_within_it():
@@ -47,3 +48,26 @@ def test_what_lies_beyond_the_picture_is_cut_off():
     mask = mask_of(np.array([[-5.0, -5.0], [2.2, -5.0], [2.2, 30.0], [-5.0, 30.0]]), 8, 10)
     assert mask[:, :3].all()
     assert not mask[:, 3:].any()
+
+
+@pytest.mark.parametrize("radius", [2.5, 5.0, 12.0, 25.0])
+def test_a_traced_rim_is_the_contour_that_was_filled(radius):
+    """A circle in halves of a pixel, cut off to whole ones and filled by OpenCV with its rim: area and place return."""
+    around = np.linspace(0, 2 * np.pi, 240, endpoint=False)
+    errors = []
+    for x, y in np.random.default_rng(3).uniform(40.0, 41.0, (24, 2)):
+        circle = np.round(2.0 * np.stack([x + radius * np.cos(around), y + radius * np.sin(around)], axis=1)) / 2.0
+        filled = np.zeros((80, 80), np.uint8)
+        cv2.fillPoly(filled, [circle.astype(np.int32)], 1)
+        contour = traced(filled.astype(bool)) + 0.25  # what is cut off on average
+        area = cv2.contourArea(contour.astype(np.float32)) / (np.pi * radius**2)
+        errors.append((np.count_nonzero(filled) / (np.pi * radius**2), area, *(contour.mean(axis=0) - (x, y))))
+    filled_area, area, dx, dy = np.mean(errors, axis=0)
+    assert abs(area - 1.0) < 0.5 * (filled_area - 1.0)
+    assert np.hypot(dx, dy) < 0.15
+
+
+def test_a_pixel_has_a_rim():
+    one = np.zeros((9, 9), bool)
+    one[4, 5] = True
+    assert traced(one) == pytest.approx(np.array([[5.0, 4.0]]))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import map_coordinates
 
+from algorithms.lv_quantification.polygon import mask_of
 from algorithms.lv_quantification.training_data import (
     Contours,
+    as_drawn,
     masks_of,
     patient_key,
     read_labelled,
@@ -60,8 +63,46 @@ def test_pictures_without_a_header(collection, load):
     assert not first.physical
     assert first.inside is None
     assert first.spacing.row_mm == pytest.approx(2.66)  # 256 rows of 1.33 mm are 128 rows of twice as much
-    assert np.count_nonzero(second.cavity) * 2.66**2 == pytest.approx(np.pi * 26**2, rel=0.03)
+    assert np.count_nonzero(second.cavity) * 2.66**2 == pytest.approx(np.pi * 26**2, rel=0.04)
+    lit = second.image >= 0.75 * second.image.max()
+    assert np.argwhere(second.cavity).mean(axis=0) == pytest.approx(np.argwhere(lit).mean(axis=0), abs=0.2)
     assert not none.cavity.any()
+
+
+def test_filled_masks_are_the_contours_of_the_other_layout(needs_shared):
+    """56 pictures lie in both. By pixels the masks have a Dice of 0.96 with the contours as drawn; as read, 0.99."""
+    masks = needs_shared("data/lv/sunnybrook_png") / "endocardium"
+    before, after = [], []
+    for path in sorted((masks.parent.parent / "sunnybrook_dicom").glob("*/contours/*-icontour-manual.txt")):
+        patient, number = path.parent.parent.name, int(path.name.split("-")[2])
+        name = f"{patient[:-1]}0{patient[-1]}-IM-0001-{number:04d}.png"
+        if (masks / name).exists():
+            filled = np.asarray(Image.open(masks / name).convert("L")) > 127
+            drawn = mask_of(np.loadtxt(path) - 1.0, *filled.shape)
+            before.append(_dice(filled, drawn))
+            after.append(_dice(as_drawn(filled), drawn))
+    assert len(after) == 56
+    assert np.mean(before) < 0.965
+    assert np.mean(after) > 0.99
+
+
+def test_contours_lie_on_the_edges_of_their_pictures(needs_shared):
+    """Counted from 1 they do; with 0 they lie a pixel beside them, as brightness across the contours shows."""
+    folder = needs_shared("data/lv/sunnybrook_dicom")
+    pydicom = pytest.importorskip("pydicom")
+    step = np.zeros((3, 3))
+    for path in sorted(folder.glob("*/contours/*-icontour-manual.txt")):
+        header = pydicom.dcmread(path.parent.parent / "dicom" / f"{int(path.name.split('-')[2])}.dcm")
+        image = header.pixel_array.astype(np.float32)
+        contour = np.loadtxt(path)
+        around = contour - contour.mean(axis=0)
+        outwards = 1.5 * around / np.linalg.norm(around, axis=1, keepdims=True)
+        for row, dy in enumerate((0.0, -1.0, -2.0)):
+            for column, dx in enumerate((0.0, -1.0, -2.0)):
+                inner, outer = ((contour + (dx, dy) + side * outwards).T for side in (-1.0, 1.0))
+                inside, outside = (map_coordinates(image, one[::-1], order=1).mean() for one in (inner, outer))
+                step[row, column] += (inside - outside) / np.percentile(image, 98.0)
+    assert np.unravel_index(step.argmax(), step.shape) == (1, 1)
 
 
 def test_a_patient_in_both_layouts_is_read_once(collection, load):
@@ -149,3 +190,7 @@ def test_pictures_of_one_patient_are_of_one_size(collection):
     collection.png("SC-Y-1", {10: 20.0}, size=64)
     with pytest.raises(UsageError, match=r"0010.png is \(64, 64\), others of this patient are \(256, 256\)"):
         read_pictures(collection.root)
+
+
+def _dice(first: np.ndarray, second: np.ndarray) -> float:
+    return 2 * np.count_nonzero(first & second) / (np.count_nonzero(first) + np.count_nonzero(second))
