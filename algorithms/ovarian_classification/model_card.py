@@ -17,7 +17,7 @@ from algorithms.training.figures import Interval
 from algorithms.training.manifest import Entry
 from dicom_node.algorithm import EvaluationReport
 
-VERSION = "3.0"
+VERSION = "3.1"
 MMOTU = "MMOTU, 2-D ultrasound part (Zhao et al. 2022, arXiv 2207.06799)"
 MMOTU_LICENCE = "none stated; research use"
 LICENCE = "research use: the pictures that taught it state no licence"
