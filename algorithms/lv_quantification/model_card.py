@@ -12,7 +12,7 @@ from algorithms.training.figures import Interval
 from algorithms.training.manifest import Entry
 from dicom_node.algorithm import EvaluationReport
 
-VERSION = "1.0"
+VERSION = "1.1"
 LICENCE = "as dicom-node; trained on CC0 pictures and on simulated ones"
 SUNNYBROOK = "Sunnybrook Cardiac Data (CC0 1.0), end-diastolic and end-systolic short-axis SSFP pictures"
 FINDER_INPUTS = "field (n, 1, 128, 128): whole picture at 2.6 mm, histogram-equalised to -1..1"

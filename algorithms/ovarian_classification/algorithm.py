@@ -19,7 +19,7 @@ from dicom_node.result import AnalysisResult
 from dicom_node.series import Series
 
 NAME = "ovarian_classification"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 TITLE = "Ovarian classification"
 LARGEST_PART = 0.9
 """Of the progress: judging; the rest is report and pictures."""

@@ -34,7 +34,8 @@ class Segmenter(Protocol):
 class Outlined:
     """``mask``: (rows, columns), the piece that the segmenters are surest of; empty where they see none.
 
-    ``sureness``: mean share of a lesion or ovary within the mask, 0..1; where it is empty, the highest share anywhere.
+    ``sureness``: mean share of a lesion or ovary within the mask, 0..1; where it is empty, the highest share anywhere,
+    but no more than LESION_FROM: a speck that was left out speaks for nothing.
     ``categories``: (segmenters, 8), what each takes the whole picture for, in the order of CLASSES.
     """
 
@@ -69,7 +70,7 @@ def outlined(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> Outlin
     ]
     share = np.mean(shares, axis=0, dtype=np.float32)
     mask = _surest(share)
-    sureness = float(share[mask].mean()) if mask.any() else float(share.max())
+    sureness = float(share[mask].mean()) if mask.any() else min(float(share.max()), LESION_FROM)
     return Outlined(mask, sureness, np.stack([one["classes"].mean(axis=0) for one in given]))
 
 

@@ -1,4 +1,4 @@
-"""Whether what was outlined is a lesion or a normal ovary.
+"""Whether a picture shows a lesion or a normal ovary.
 
 Asked are the ResNet-50, of the outlined place, and the segmenter, of the whole picture; and how sure the segmenter is
 of its outline counts, too: an ovary without a lesion is small, dim at its border and often not found, and where womb or
@@ -21,6 +21,7 @@ SURENESS = 0.5
 USUAL_SURENESS = 0.87
 """Mean over the set (0.88 of lesions, 0.81 of normal ovaries): here the sureness says nothing."""
 LEAST = 1e-3
+"""No share is taken to be nearer to 0 or 1: none decides alone."""
 
 
 def probability_of_lesion(near: NDArray[np.floating], whole: NDArray[np.floating], sureness: float) -> float:

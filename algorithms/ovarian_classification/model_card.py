@@ -131,12 +131,13 @@ def card(
         "the same crops and on squares anywhere in these and other pictures, their answers and their features "
         "at every place. Each looks at the lesion, at three sizes; its answer is pooled with what the "
         "segmenter (three of the ResNet's four stages) takes the whole picture for, as the geometric mean of "
-        "probabilities. AdamW, fixed length, averaged weights; crop, turn, flip, zoom, shift, exposure; marks "
-        "drawn at random on pictures of every class; outlines as segmenters that never saw the picture find "
-        "them, and the average over the lesion (places outside count a fiftieth). The eight classes and what "
-        "a reader would describe (echo, fluid, borders, shape) are taught together; the segmenter learns "
-        "which class an outline has, too. Large convolutions of these fifteen networks are stored in a byte "
-        "for each weight."
+        "probabilities. Lesion or normal is told by ResNet-50 and the whole picture (weights 0.7 and 0.3) and by how "
+        "sure the segmenter is of its outline. AdamW, fixed length, averaged weights; crop, turn, flip, zoom, shift, "
+        "exposure; marks drawn at random on pictures of every class; outlines as segmenters that never saw the "
+        "picture find them, and the average over the lesion (places outside count a fiftieth). The eight classes and "
+        "what a reader would describe (echo, fluid, borders, shape) are taught together; the segmenter learns which "
+        "class an outline has, too. Large convolutions of these fifteen networks are stored in a byte for each "
+        "weight."
         f"\n\nWays that were tried:\n{ways or '- none told'}",
         folds="Five. The pictures do not say which patient they are of, but numbers in a row often are of one: runs of "
         f"numbers are kept together ({len(set(blocks_of(pictures).tolist()))} blocks), long runs cut where neighbours "
@@ -256,7 +257,9 @@ def _limits(values: Mapping[str, Any], operating: Operating) -> tuple[str, ...]:
         "The activation map shows where the score came from, not where a tumour ends. The experts' average counts "
         "places outside the outline a fiftieth, so the maximum lies in the outline nearly always, and most of the "
         "outline lies in the true lesion (figures above): the map says little of what the network understands.",
-        "Layers, shapes of the networks and their training were chosen while looking at figures of these folds.",
+        "Layers, shapes of the networks and their training were chosen while looking at figures of these folds; so "
+        "were the weight of the whole picture and of the sureness for lesion or normal: picked for each fold on the "
+        "others they give a mean of the folds of 0.873 where the ones chosen give 0.876.",
     )
 
 

@@ -27,21 +27,31 @@ def test_a_disc_keeps_area_and_place(centre):
     assert np.argwhere(mask).mean(axis=0)[::-1] == pytest.approx(centre, abs=0.1)
 
 
+def test_contours_in_halves_keep_their_area():
+    """As the collection has them: many run through pixel centres, of which half lie inside. Area by the shoelace."""
+    around = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    shares = []
+    for radius in np.linspace(8.0, 20.0, 25):
+        circle = np.round(2.0 * (30.0 + radius * np.stack([np.cos(around), np.sin(around)], axis=1))) / 2.0
+        shares.append(np.count_nonzero(mask_of(circle, 60, 60)) / cv2.contourArea(circle.astype(np.float32)))
+    assert np.mean(shares) == pytest.approx(1.0, abs=0.005)
+
+
 def test_it_agrees_with_the_crossing_rule():
-    """Point in polygon by counting crossings, for a star that no library draws."""
+    """Share of each pixel by counting crossings at 20 x 20 points in it, for a star that no library draws."""
     rng = np.random.default_rng(4)
     around = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = rng.uniform(6.0, 18.0, 40)
     star = np.stack([20.3 + radius * np.cos(around), 19.6 + radius * np.sin(around)], axis=1)
     mask = mask_of(star, 40, 42)
-    y, x = np.mgrid[:40, :42]
-    inside, nearest = np.zeros((40, 42), bool), np.full((40, 42), np.inf)
+    y, x = (np.mgrid[:800, :840] + 0.5) / 20.0 - 0.5
+    inside = np.zeros(x.shape, bool)
     for (ax, ay), (bx, by) in zip(star, np.roll(star, -1, axis=0), strict=True):
-        crosses = ((ay > y) != (by > y)) & (x < ax + (y - ay) / (by - ay) * (bx - ax))
-        inside ^= crosses
-        along = np.clip(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2), 0, 1)
-        nearest = np.minimum(nearest, np.hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay)))
-    assert (mask == inside)[nearest > 0.1].all()
+        inside ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) / (by - ay) * (bx - ax))
+    share = inside.reshape(40, 20, 42, 20).mean(axis=(1, 3))
+    sure = np.abs(share - 0.5) > 0.1
+    assert (mask == (share > 0.5))[sure].all()
+    assert sure.mean() > 0.95
 
 
 def test_what_lies_beyond_the_picture_is_cut_off():
@@ -63,7 +73,7 @@ def test_a_traced_rim_is_the_contour_that_was_filled(radius):
         area = cv2.contourArea(contour.astype(np.float32)) / (np.pi * radius**2)
         errors.append((np.count_nonzero(filled) / (np.pi * radius**2), area, *(contour.mean(axis=0) - (x, y))))
     filled_area, area, dx, dy = np.mean(errors, axis=0)
-    assert abs(area - 1.0) < 0.5 * (filled_area - 1.0)
+    assert abs(area - 1.0) < 0.15 * (filled_area - 1.0)
     assert np.hypot(dx, dy) < 0.15
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,20 +71,42 @@ def test_pictures_without_a_header(collection, load):
 
 
 def test_filled_masks_are_the_contours_of_the_other_layout(needs_shared):
-    """56 pictures lie in both. By pixels the masks have a Dice of 0.96 with the contours as drawn; as read, 0.99."""
+    """56 pictures lie in both. By pixels the masks have a Dice of 0.96 with the contours as drawn and are 6.6 % larger
+    than the polygons; as read, 0.994 and 0.6 %."""
     masks = needs_shared("data/lv/sunnybrook_png") / "endocardium"
-    before, after = [], []
+    before, after, larger = [], [], []
     for path in sorted((masks.parent.parent / "sunnybrook_dicom").glob("*/contours/*-icontour-manual.txt")):
         patient, number = path.parent.parent.name, int(path.name.split("-")[2])
         name = f"{patient[:-1]}0{patient[-1]}-IM-0001-{number:04d}.png"
         if (masks / name).exists():
             filled = np.asarray(Image.open(masks / name).convert("L")) > 127
-            drawn = mask_of(np.loadtxt(path) - 1.0, *filled.shape)
+            contour = np.loadtxt(path) - 1.0
+            drawn = mask_of(contour, *filled.shape)
+            area = cv2.contourArea(contour.astype(np.float32))
+            larger.append((np.count_nonzero(filled) / area, np.count_nonzero(as_drawn(filled)) / area))
             before.append(_dice(filled, drawn))
             after.append(_dice(as_drawn(filled), drawn))
     assert len(after) == 56
     assert np.mean(before) < 0.965
-    assert np.mean(after) > 0.99
+    assert np.mean(after) > 0.993
+    assert np.mean(larger, axis=0) == pytest.approx([1.066, 1.006], abs=0.004)
+
+
+@pytest.mark.parametrize("corner", [(4, 5), (0, 0), (11, 9)])
+def test_a_mask_of_one_pixel_is_not_lost(corner):
+    one = np.zeros((12, 10), bool)
+    one[corner] = True
+    assert as_drawn(one).sum() == 1
+    assert not as_drawn(np.zeros((12, 10), bool)).any()
+
+
+def test_a_mask_at_the_border_stays_there():
+    """A rectangle of 6 by 5 whole pixels, rim included, in the lower right corner: about one row and column less."""
+    filled = np.zeros((20, 30), bool)
+    filled[-5:, -6:] = True
+    drawn = as_drawn(filled)
+    assert 12 <= drawn.sum() <= 25
+    assert drawn[-5:-1, -6:-1].sum() > 0.8 * drawn.sum()
 
 
 def test_contours_lie_on_the_edges_of_their_pictures(needs_shared):

@@ -85,6 +85,7 @@ class KnowingExperts:
 
     asked: tuple = ()
     opposite = False
+    calls_lesions_ovaries = False
 
     def __init__(self, models, folds=(1, 2, 3, 4, 5)):
         self.folds = tuple(folds)
@@ -101,7 +102,8 @@ class KnowingExperts:
         activation = np.zeros(rgb.shape[:2], np.float32)
         activation[48, 48] = 1.0
         p = 0.9 if cancer else 0.1 + grey / 10_000
-        return Classified(p, p, float(1.0 - categories[NORMAL]), categories, 0.0, lesion, activation)
+        p_lesion = 0.9 if (place != NORMAL) != self.calls_lesions_ovaries else 0.2
+        return Classified(p, p, p_lesion, categories, 0.0, lesion, activation)
 
 
 class Keeping:
@@ -163,6 +165,14 @@ def test_the_opposite_gets_none(labelled, monkeypatch):
     assert values["ensemble"]["auc"] == 0.0
     assert values["ensemble"]["sensitivity"] == values["ensemble"]["specificity"] == 0.0
     assert values["ensemble"]["band"]["missed_of_malignant"] == 1.0
+
+
+def test_lesion_or_ovary_is_judged_by_what_a_node_tells(labelled, monkeypatch):
+    """P(lesion), and not by what the classes, which are right here, leave to a normal ovary."""
+    monkeypatch.setattr(KnowingExperts, "calls_lesions_ovaries", True)
+    values = _evaluated(labelled[0]).values
+    assert values["lesion_vs_normal"]["auc"] == 0.0
+    assert values["ensemble"]["auc"] == 1.0
 
 
 def test_a_picture_is_judged_by_the_fold_that_never_saw_it(labelled):

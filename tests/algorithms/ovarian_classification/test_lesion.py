@@ -76,10 +76,17 @@ def test_each_network_is_heard_on_the_whole_picture():
 
 
 def test_sureness_is_the_share_within_the_outline():
-    """Logits 4 and 0.4 at the discs; where nothing is outlined, the highest of the picture, -3."""
-    sure, doubtful = (outlined(_grey([(220, 80, 40, value)]), [Bright(-4.0, 4.0)]) for value in (255, 140))
-    assert sure.sureness > 0.9
-    assert 0.5 < doubtful.sureness < 0.62
+    """Logits 4 and 0.4: 0.98 and 0.60; an inner disc of half the area has the one, the ring around it the other."""
+    sure, mixed = (outlined(_grey([(220, 80, 56, rim), (220, 80, 40, 255)]), [Bright(-4.0, 4.0)]) for rim in (255, 140))
+    assert sure.sureness > 0.93
+    assert 0.75 < mixed.sureness < 0.82
+
+
+def test_sureness_where_nothing_is_outlined():
+    """The highest share of the picture, of a logit of -3; of a speck no more than what makes an outline."""
+    speck = outlined(_grey([(220, 80, 2, 255)]), [Bright()])
+    assert not speck.mask.any()
+    assert speck.sureness <= LESION_FROM
     nothing = outlined(_grey([(220, 80, 40, 255)]), [Bright(-12.0, 4.5)])
     assert not nothing.mask.any()
     assert 0.03 < nothing.sureness < 0.06

@@ -38,5 +38,5 @@ def test_along_an_axis():
 
 
 def test_weights_are_powers_of_the_odds():
-    """9 to 1 with three quarters, 1 to 9 with one: 9 to the power of a half, 3 to 1."""
+    """9 to 1 with three quarters, 1 to 9 with one quarter: 9 to the power of a half, 3 to 1."""
     assert agreed(np.array([[0.9, 0.1], [0.1, 0.9]]), weights=(0.75, 0.25)) == pytest.approx([0.75, 0.25], abs=2e-3)
