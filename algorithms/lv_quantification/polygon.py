@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 SUBPIXELS = 16
 STEP_PX = 0.5
+"""Between points along a traced rim."""
 SMOOTHED_PX = 1.5
 SMOOTHED_SHARE = 0.1
 """The smoothing (standard deviation along the contour) is SMOOTHED_PX, or this share of the side of a square as large
