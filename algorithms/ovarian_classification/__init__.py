@@ -3,9 +3,9 @@
 The door that the node uses.
 
 algorithm.py    all of it on a Series: pictures.py finds the 2-D pictures, examination.py takes each through quality.py
-                (used or dropped) and experts.py (marks.py, canvas.py, lesion.py, lesion_or_ovary.py), then theta.py
-                and operating.py; results.py (groups, concepts, summary, overlay) tells; clinical.py is told beside
-                the score
+                (used or dropped) and experts.py (marks.py, canvas.py, lesion.py, ask.py, lesion_or_ovary.py), then
+                theta.py and operating.py; results.py (groups, concepts, summary, overlay) tells; clinical.py is told
+                beside the score
 phantom.py      simulated pictures with known truth; network.py, train.py, evaluate.py: how the networks came to be
 """
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.ovarian_classification.ask import ask_all
 from algorithms.ovarian_classification.canvas import CROP_PX, Square, about, back_to_picture, seen_in
 from algorithms.ovarian_classification.classes import MALIGNANT
 from algorithms.ovarian_classification.lesion import outlined
 from algorithms.ovarian_classification.lesion_or_ovary import probability_of_lesion
 from algorithms.ovarian_classification.marks import unmarked
 from algorithms.ovarian_classification.opinion import agreed
-from dicom_node.algorithm import Model, ModelInfo, Models
+from dicom_node.algorithm import ModelInfo, Models
 
 FOLDS = (1, 2, 3, 4, 5)
 SIGHTS = ((1.0, 1), (0.8, -1), (1.3, -1))
@@ -75,8 +76,8 @@ class Experts:
                 for zoom, step in SIGHTS
             ]
         )
-        resnets = [_answer(model, crops) for model in self._resnets]
-        darknets = [_answer(model, crops) for model in self._darknets]
+        answers = [_answer(given) for given in ask_all([*self._resnets, *self._darknets], {"crop": crops})]
+        resnets, darknets = answers[: len(self._resnets)], answers[len(self._resnets) :]
         near = np.array([[answer.categories for answer in kind] for kind in (resnets, darknets)])
         categories = agreed(np.stack([near, np.broadcast_to(found.categories, near.shape)]))
         cancer = categories[:, :, MALIGNANT]
@@ -106,9 +107,8 @@ class _Answer:
     evidence: NDArray[np.float32]
 
 
-def _answer(model: Model, crops: NDArray[np.float32]) -> _Answer:
+def _answer(given: Mapping[str, NDArray]) -> _Answer:
     """Of all SIGHTS together; the map is of the first."""
-    given = model.run({"crop": crops})
     return _Answer(agreed(_softmax(given["logits"])), given["maps"][0, MALIGNANT])
 
 

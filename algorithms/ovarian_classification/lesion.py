@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.ovarian_classification.ask import ask_all
 from algorithms.ovarian_classification.canvas import CANVAS_PX, Square, back_to_picture, seen_in, whole
 
 VIEWS = ((1.0, 1), (1.2, -1))
@@ -62,13 +63,13 @@ def outlined(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> Outlin
         [seen_in(grey, square, CANVAS_PX)[:, ::step] for square, (_, step) in zip(squares, VIEWS, strict=True)]
     )
     field = np.ascontiguousarray(field[:, None] / 127.5 - 1.0)
-    given = [one.run({"field": field}) for one in segmenters]
+    given = ask_all(segmenters, {"field": field})
     answers = np.mean([_sigmoid(one["lesion"]) for one in given], axis=0)
     shares = [
         back_to_picture(np.ascontiguousarray(answer[0, :, ::step]), square, rows, columns)
         for answer, square, (_, step) in zip(answers, squares, VIEWS, strict=True)
     ]
-    share = np.mean(shares, axis=0, dtype=np.float32)
+    share = np.asarray(np.mean(shares, axis=0), np.float32)
     mask = _surest(share)
     sureness = float(share[mask].mean()) if mask.any() else min(float(share.max()), LESION_FROM)
     return Outlined(mask, sureness, np.stack([one["classes"].mean(axis=0) for one in given]))
