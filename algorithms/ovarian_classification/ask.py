@@ -9,7 +9,8 @@ from typing import Protocol
 from numpy.typing import NDArray
 
 AT_ONCE = 2
-"""Networks that run beside each other: one alone keeps two cores only half busy (measured: a quarter of the time)."""
+"""Networks that run beside each other: one alone does not keep two cores busy (two at once need a fifth less time).
+The threads that a worker was given are those of each network, so this takes twice as many where it has but one."""
 
 
 class Asked(Protocol):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.ovarian_classification.ask import ask_all
+from algorithms.ovarian_classification.ask import Asked, ask_all
 from algorithms.ovarian_classification.canvas import CANVAS_PX, Square, back_to_picture, seen_in, whole
 
 VIEWS = ((1.0, 1), (1.2, -1))
@@ -21,14 +20,6 @@ FAINT_FROM = 0.1
 """Where nothing reaches LESION_FROM, a lesion is what reaches half of the highest share, if that is at least this."""
 LEAST_LESION_SHARE = 5e-4
 """Of the picture: what is smaller is no lesion."""
-
-
-class Segmenter(Protocol):
-    """A Model of the node, or a network in training."""
-
-    def run(self, inputs: Mapping[str, NDArray]) -> Mapping[str, NDArray]:
-        """``field`` (n, 1, CANVAS_PX, CANVAS_PX), -1..1 -> ``lesion``, logits of the same shape; ``classes`` (n, 8)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,16 +36,18 @@ class Outlined:
     categories: NDArray[np.float32]
 
 
-def lesion_of(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> NDArray[np.bool_]:
+def lesion_of(grey: NDArray[np.uint8], segmenters: Sequence[Asked]) -> NDArray[np.bool_]:
     """``outlined``'s mask."""
     return outlined(grey, segmenters).mask
 
 
-def outlined(grey: NDArray[np.uint8], segmenters: Sequence[Segmenter]) -> Outlined:
+def outlined(grey: NDArray[np.uint8], segmenters: Sequence[Asked]) -> Outlined:
     """Where the lesion is, and what the picture shows.
 
     Args:
         grey: (rows, columns), marks painted out.
+        segmenters: each takes ``field`` (n, 1, CANVAS_PX, CANVAS_PX), -1..1, and gives ``lesion``, logits of the same
+            shape, and ``classes`` (n, 8).
     """
     rows, columns = grey.shape
     full = whole(rows, columns)
