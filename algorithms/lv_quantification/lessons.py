@@ -14,6 +14,7 @@ from algorithms.lv_quantification.crop import crop
 from algorithms.lv_quantification.epicardium import estimated_inside
 from algorithms.lv_quantification.folds import descriptor, folds_of
 from algorithms.lv_quantification.indices import indices_of
+from algorithms.lv_quantification.other_organs import beside, head, replaced
 from algorithms.lv_quantification.phantom import random_picture
 from algorithms.lv_quantification.training_data import Labelled
 from dicom_node.series import Spacing
@@ -21,6 +22,8 @@ from dicom_node.series import Spacing
 SIMULATED_PICTURES = 900
 SIMULATED_SHARE = 0.3
 """Of the pictures of an epoch; the rest are real, each once."""
+OTHER_ORGANS_SHARE = 0.15
+"""Of the experts' pictures of an epoch: so many more without a heart, a third of each kind of other_organs.py."""
 ESTIMATED_TRUST = 0.5
 SIMULATED_TRUST = 0.7
 
@@ -101,10 +104,24 @@ def fold_numbers(pictures: Sequence[Labelled], lessons: Sequence[Teaching], seed
 
 
 def epoch_of(fold: Fold, batch_size: int, rng: np.random.Generator) -> Iterator[list[Teaching]]:
-    """Every real picture once, simulated ones drawn anew, shuffled into batches; a last one not full is left out."""
+    """Every real picture once, simulated ones and other organs drawn anew, shuffled into batches; a last one not full
+    is left out."""
     wanted = round(len(fold.real) * SIMULATED_SHARE / (1.0 - SIMULATED_SHARE))
     drawn = rng.choice(len(fold.simulated), min(wanted, len(fold.simulated)), replace=False)
-    lessons = [*fold.real, *(fold.simulated[index] for index in drawn)]
+    lessons = [*fold.real, *(fold.simulated[index] for index in drawn), *_other_organs(fold, rng)]
     order = rng.permutation(len(lessons))
     for start in range(0, len(order) - batch_size + 1, batch_size):
         yield [lessons[index] for index in order[start : start + batch_size]]
+
+
+def _other_organs(fold: Fold, rng: np.random.Generator) -> list[Teaching]:
+    """Lessons without a heart, of no patient who is held out."""
+    wanted = round(len(fold.real) * OTHER_ORGANS_SHARE / 3.0)
+    chosen = rng.permutation(len(fold.real))
+    parts = [part for index in chosen[: 2 * wanted] if (part := beside(fold.real[index], rng)) is not None]
+    heads = [head(rng) for _ in range(wanted)]
+    others = [*parts[wanted:], *heads]
+    changed = (
+        replaced(fold.real[index], others[rng.integers(len(others))], rng) for index in chosen[2 * wanted : 3 * wanted]
+    )
+    return [*parts[:wanted], *heads, *(lesson for lesson in changed if lesson is not None)]
