@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 DEGREE = 11
 EXAMPLE_FRAMES = 20  # of a cycle in the document
 LEAST_FRAMES = 5
+HARMONICS = 2
+FRAMES_TO_TELL_RHYTHM = 10
+"""Of fewer frames noise, too, has half of its power in two harmonics."""
 SYSTOLE, DIASTOLE = 0, 1
 
 
@@ -69,3 +72,17 @@ def phases(areas: ArrayLike) -> Phases:
         else f"phases by a polynomial of degree {degree}: {count} frames are too few for {DEGREE}"
     )
     return Phases(highest, lowest, np.where(systole, SYSTOLE, DIASTOLE).astype(np.int8), curve, degree, note)
+
+
+def rhythm(areas: ArrayLike) -> float | None:
+    """Share of the change over a cycle that goes with the heartbeat and its first overtone, 0..1: of a ventricle over
+    0.9, of noise about 4 / (frames - 1). ``None``: too few frames to tell, or nothing changes.
+
+    Args:
+        areas: (M,) of the frames of one cycle, or volumes.
+    """
+    values = np.asarray(areas, np.float64)
+    if len(values) < FRAMES_TO_TELL_RHYTHM or not np.ptp(values):
+        return None
+    power = np.abs(np.fft.fft(values)[1:]) ** 2
+    return float((power[:HARMONICS].sum() + power[-HARMONICS:].sum()) / power.sum())

@@ -19,7 +19,7 @@ from algorithms.lv_quantification.function import (
     largest_run,
     volumes_ml,
 )
-from algorithms.lv_quantification.phase import Phases, phases
+from algorithms.lv_quantification.phase import Phases, phases, rhythm
 from algorithms.lv_quantification.reported import reported
 from algorithms.lv_quantification.stack import Slice, Stack
 from dicom_node.errors import UnsuitableSeries
@@ -31,6 +31,8 @@ CUT_OFF = 0.5
 """Of the widest cavity at end-diastole: a stack whose last slice has more was not taken down to the apex."""
 LEAST_CHANGE = 0.02
 """Part of its volume by which a weak heart still changes over the cycle; of a still picture noise makes 1 %."""
+LEAST_RHYTHM = 0.5
+"""Part of the change that goes with the heartbeat: of a picture that stands still, two tenths by chance."""
 DIAMETERS, THICKNESSES = slice(2, 5), slice(5, 11)
 
 
@@ -158,6 +160,12 @@ def _beating(volumes: NDArray[np.float64]) -> Phases:
         raise UnsuitableSeries(
             f"what looks like a cavity changes by {change:.1%} over the cycle, as a picture that stands still does by "
             f"its noise; {needed} (>= {LEAST_CHANGE:.0%})"
+        )
+    share = rhythm(volumes)
+    if share is not None and share < LEAST_RHYTHM:
+        raise UnsuitableSeries(
+            f"what looks like a cavity changes without a rhythm ({share:.0%} of its change goes with the heartbeat), "
+            f"as a picture that stands still does by its noise; {needed} (>= {LEAST_RHYTHM:.0%})"
         )
     return cycle
 

@@ -17,13 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.lv_quantification.augment import crop_sample, field_sample
+from algorithms.lv_quantification.augment import CONTRACTED, crop_sample, field_sample
 from algorithms.lv_quantification.crop import CROP_PX, FIELD_PX
 from algorithms.lv_quantification.evaluate import evaluate
 from algorithms.lv_quantification.folds import FOLDS
 from algorithms.lv_quantification.indices import INDEX_NAMES
 from algorithms.lv_quantification.lessons import (
     ESTIMATED_TRUST,
+    OTHER_ORGANS_SHARE,
     SIMULATED_PICTURES,
     SIMULATED_SHARE,
     SIMULATED_TRUST,
@@ -190,6 +191,9 @@ def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
         "dla": asdict(DLA_SCHEDULE),
         "simulated": {"pictures": SIMULATED_PICTURES, "share": SIMULATED_SHARE, "trust": SIMULATED_TRUST},
         "estimated_trust": ESTIMATED_TRUST,
+        "contracted": CONTRACTED,
+        "other_organs": OTHER_ORGANS_SHARE,
+        "smoothed_px": SMOOTHED_PX,
         "pictures": len(pictures),
         "patients": sorted({picture.patient for picture in pictures}),
         "cavity_px": int(sum(np.count_nonzero(picture.cavity) for picture in pictures)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from algorithms.lv_quantification.phase import DIASTOLE, SYSTOLE, phases
+from algorithms.lv_quantification.phase import DIASTOLE, SYSTOLE, phases, rhythm
 
 ED, ES = 19, 7  # of the curve that contraction gives
 
@@ -56,6 +56,24 @@ def test_the_fine_curve_goes_through_the_curve(contraction):
     frames, values = found.fine_curve(191)
     assert frames[[0, -1]].tolist() == [0, 19]
     assert values[::10] == pytest.approx(found.curve)
+
+
+@pytest.mark.parametrize("frames", [10, 11, 20, 25, 30])
+def test_rhythm_of_hearts_waves_and_noise(frames, contraction):
+    """A wave of the heartbeat and its overtone is all rhythm, of one three times as fast there is none."""
+    angle = 2 * np.pi * np.arange(frames) / frames
+    assert rhythm(100 + 7 * np.cos(angle + 1) + 4 * np.sin(2 * angle)) == pytest.approx(1.0)
+    assert rhythm(100 + np.cos(3 * angle)) == pytest.approx(0.0, abs=1e-9)
+    assert rhythm(np.cos(angle) + np.cos(3 * angle)) == pytest.approx(0.5)
+    rng = np.random.default_rng(0)
+    assert rhythm(2000 - 900 * contraction(frames) + rng.normal(0, 30, frames)) > 0.9
+    noise = [rhythm(rng.normal(0, 1, frames)) for _ in range(400)]
+    assert np.mean(noise) == pytest.approx(4 / (frames - 1), abs=0.03)
+
+
+def test_no_rhythm_where_it_cannot_be_told(contraction):
+    assert rhythm(2000 - 900 * contraction(9)) is None
+    assert rhythm([7.0] * 20) is None
 
 
 @pytest.mark.parametrize(

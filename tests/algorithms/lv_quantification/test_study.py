@@ -126,6 +126,25 @@ def test_a_cavity_that_only_noise_changes_is_unsuitable(study):
         study((22.0, 20.0, 18.0), noisy)
 
 
+def test_a_cavity_that_changes_without_a_rhythm_is_unsuitable(study):
+    """Noise that makes more than the change of a weak heart; a heart that beats under the same noise is measured."""
+    rng = np.random.default_rng(1)
+    factors = rng.normal(1.0, 0.04, (20, 1))
+
+    def noisy(estimates):
+        return [
+            replace(one, regressed=area, measured=area) for one in estimates for area in [one.measured[[ED]] * factors]
+        ]
+
+    def beating(estimates):
+        return [replace(one, regressed=area, measured=area) for one in estimates for area in [one.measured * factors]]
+
+    told = r"changes without a rhythm \(\d+% of its change goes with the heartbeat\).*needs a cine in which the heart"
+    with pytest.raises(UnsuitableSeries, match=told):
+        study((22.0, 20.0, 18.0), noisy)
+    assert study((22.0, 20.0, 10.0), beating).function is not None
+
+
 def test_frames_in_which_the_cavity_has_gone_have_no_numbers(study):
     def gone(estimates):
         cavity = estimates[2].cavity.copy()
