@@ -46,7 +46,7 @@ from dicom_node.algorithm import EvaluationReport, Workbench
 from dicom_node.errors import UsageError
 from dicom_node.models import ModelFolder
 
-FINDER_SCHEDULE = Schedule(epochs=20, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
+FINDER_SCHEDULE = Schedule(epochs=24, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
 DLA_SCHEDULE = Schedule(epochs=26, batch_size=16, learning_rate=1.5e-3, weight_decay=2e-3, warm_up_epochs=2)
 
 SMOOTHED_PX = {"finder": 10.0, "dla": 3.0}
@@ -68,7 +68,7 @@ def dla_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Te
     """Crops (n, 1, 128, 128), masks (n, 2, 128, 128), indices (n, 11), trust (n,)."""
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(fold, DLA_SCHEDULE.batch_size, rng):
+        for lessons in epoch_of(fold, DLA_SCHEDULE.batch_size, rng, OTHER_ORGANS_SHARE):
             samples = [crop_sample(lesson, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.picture for sample in samples]))[:, None],

@@ -101,28 +101,32 @@ def plain(grey, cavity=False):
     return Teaching(np.full(mask.shape, grey, np.float32), mask, mask, Spacing(3.0, 3.0), 1.0, (60.0, 50.0))
 
 
+def drawn_from(fold, seed=0, share=0.0):
+    return [lesson for batch in epoch_of(fold, 1, np.random.default_rng(seed), share) for lesson in batch]
+
+
 def test_an_epoch_has_every_real_lesson_once_and_its_shares_of_others():
     real = tuple(plain(1000.0 + number, cavity=True) for number in range(42))
     simulated = tuple(plain(2000.0 + number) for number in range(100))
     fold = Fold(0, real, simulated)
-    drawn = [lesson for batch in epoch_of(fold, 1, np.random.default_rng(0)) for lesson in batch]
+    drawn = drawn_from(fold)
+    assert len(drawn) == 60  # 42 and 18: seven tenths and three
     own = {id(lesson) for lesson in drawn}
-    assert {id(lesson) for lesson in real} <= own
-    made = len(own & {id(lesson) for lesson in simulated})
-    assert made == round(SIMULATED_SHARE * (42 + made)) == 18
-    others = [lesson for lesson in drawn if id(lesson) not in {id(one) for one in (*real, *simulated)}]
-    assert len(others) == len(drawn) - 60 == 3 * round(42 * OTHER_ORGANS_SHARE / 3.0)
+    assert {id(lesson) for lesson in real} < own
+    assert len(own & {id(lesson) for lesson in simulated}) == round(60 * SIMULATED_SHARE) == 18
+    with_others = drawn_from(fold, share=0.5)
+    others = [lesson for lesson in with_others if id(lesson) not in {id(one) for one in (*real, *simulated)}]
+    assert len(others) == len(with_others) - 60 == 21  # seven of each kind
     assert not any(lesson.cavity.any() for lesson in others)
-    again = [lesson for batch in epoch_of(fold, 1, np.random.default_rng(0)) for lesson in batch]
-    assert [lesson.image.sum() for lesson in again] == [lesson.image.sum() for lesson in drawn]
-    differently = [lesson for batch in epoch_of(fold, 1, np.random.default_rng(1)) for lesson in batch]
+    again, differently = drawn_from(fold, share=0.5), drawn_from(fold, seed=1)
+    assert [lesson.image.sum() for lesson in again] == [lesson.image.sum() for lesson in with_others]
     assert [id(lesson) for lesson in differently] != [id(lesson) for lesson in drawn]
 
 
 def test_other_organs_are_of_the_folds_own_pictures():
-    """What lies beside a heart is as bright as some picture of the fold, or is a head or made of one."""
+    """What lies beside a heart is as bright as a picture of the fold; the rest are heads and pieces in pictures."""
     real = tuple(plain(1000.0 + number, cavity=True) for number in range(60))
-    drawn = [lesson for batch in epoch_of(Fold(0, real, ()), 1, np.random.default_rng(0)) for lesson in batch]
+    drawn = drawn_from(Fold(0, real, ()), share=OTHER_ORGANS_SHARE)
     parts = [lesson for lesson in drawn if not lesson.cavity.any() and np.ptp(lesson.image) == 0.0]
     assert len(parts) == 3  # a third of 15 % of 60
     assert {float(part.image.max()) for part in parts} <= {1000.0 + number for number in range(60)}
