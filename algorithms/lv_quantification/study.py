@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.lv_quantification.base import above_base
+from algorithms.lv_quantification.base import BEYOND_APEX, above_base, beyond_apex
 from algorithms.lv_quantification.function import (
     LEAST_SLICES,
     GlobalFunction,
@@ -140,6 +140,10 @@ def study_of(stack: Stack, estimates: Sequence[Estimate]) -> Study:
     if above := above_base(areas[:, cycle.ed_frame], areas[:, cycle.es_frame]):
         not_measured = sorted([*not_measured, *zip(kept, above, strict=False)])
         kept, areas, positions = kept[len(above) :], areas[len(above) :], positions[len(above) :]
+        cycle = _beating(volumes_ml(areas, positions, distance))
+    if beyond := beyond_apex(areas[:, cycle.ed_frame]):
+        not_measured = sorted([*not_measured, *((index, BEYOND_APEX) for index in kept[-beyond:])])
+        kept, areas, positions = kept[:-beyond], areas[:-beyond], positions[:-beyond]
         cycle = _beating(volumes_ml(areas, positions, distance))
     cut_off = _cut_off(stack, kept, areas[:, cycle.ed_frame])
     places = (Level.MID,) * len(kept) if cut_off else levels(len(kept))
