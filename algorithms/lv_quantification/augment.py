@@ -11,16 +11,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import median_abs_deviation
 
-from algorithms.lv_quantification.contraction import DEPTHS, any_contraction, any_grain
 from algorithms.lv_quantification.crop import CROP_MM, CROP_PX, FIELD_MM, FIELD_PX, equalised
 from algorithms.lv_quantification.indices import INDEX_NAMES, indices_of
 from dicom_node.series import Spacing
 
 BEND_KNOTS = 5
-CONTRACTED = 0.25
-"""Of the crops that have a cavity."""
 GRID_SPACING = Spacing(CROP_MM, CROP_MM)
 
 
@@ -50,14 +46,10 @@ def crop_sample(teaching: Teaching, rng: np.random.Generator) -> CropSample:
     """A random view of the crop."""
     centre_mm = rng.normal(0.0, 4.0, 2)
     scale = float(np.exp(rng.normal(0.0, 0.13)))
-    x_mm, y_mm = _view(rng, CROP_PX, CROP_MM, scale, centre_mm, bend_mm=2.5)
-    if teaching.cavity.any() and rng.random() < CONTRACTED:
-        picture, cavity_shares, inside_shares = _contracted(teaching, x_mm, y_mm, rng)
-    else:
-        picture, cavity_shares, inside_shares = _taken(teaching, x_mm, y_mm)
-    picture = _marred(picture, rng)
-    cavity = cavity_shares >= 0.5
-    inside = (inside_shares >= 0.5) | cavity
+    x, y = _view(teaching, rng, CROP_PX, CROP_MM, scale, centre_mm, bend_mm=2.5)
+    picture = _marred(_taken(teaching.image, x, y), rng)
+    cavity = _taken(teaching.cavity.astype(np.float32), x, y) >= 0.5
+    inside = (_taken(teaching.inside.astype(np.float32), x, y) >= 0.5) | cavity
     indices = indices_of(cavity, inside & ~cavity, GRID_SPACING) if cavity.any() else np.full(len(INDEX_NAMES), np.nan)
     return CropSample(
         equalised(picture), np.stack([cavity, inside]).astype(np.float32), indices.astype(np.float32), teaching.trust
@@ -72,15 +64,15 @@ def field_sample(teaching: Teaching, rng: np.random.Generator) -> tuple[NDArray[
     whole = Teaching(
         teaching.image, teaching.cavity, teaching.inside, teaching.spacing, 1.0, ((columns - 1) / 2, (rows - 1) / 2)
     )
-    x_mm, y_mm = _view(rng, FIELD_PX, FIELD_MM, scale, centre_mm, bend_mm=6.0)
+    x, y = _view(whole, rng, FIELD_PX, FIELD_MM, scale, centre_mm, bend_mm=6.0)
     width = FIELD_MM / scale / teaching.spacing.row_mm
     blurred = cv2.GaussianBlur(teaching.image, (0, 0), 0.4 * width) if width > 1.2 else teaching.image
     shares = cv2.GaussianBlur(teaching.cavity.astype(np.float32), (0, 0), max(0.4 * width, 0.3))
-    x, y = _pixels(whole, x_mm, y_mm)
-    return equalised(_marred(_remapped(blurred, x, y), rng)), _remapped(shares, x, y)
+    return equalised(_marred(_taken(blurred, x, y), rng)), _taken(shares, x, y)
 
 
 def _view(
+    teaching: Teaching,
     rng: np.random.Generator,
     size_px: int,
     pixel_mm: float,
@@ -88,8 +80,7 @@ def _view(
     shift_mm: NDArray,
     bend_mm: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each pixel of the grid looks, in mm right of and below the teaching's centre: any turn, mirrored every
-    other time, bent a little."""
+    """Where in the picture each pixel of the grid looks: any turn, mirrored every other time, bent a little."""
     turn = rng.uniform(0.0, 2.0 * np.pi) if rng.random() < 0.5 else rng.normal(0.0, 0.35)
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     axis = (np.arange(size_px) - (size_px - 1) / 2.0) * (pixel_mm / scale)
@@ -98,39 +89,11 @@ def _view(
         across = across + _smooth(rng, size_px, bend_mm)
         down = down + _smooth(rng, size_px, bend_mm)
     cosine, sine = np.cos(turn), np.sin(turn)
-    return cosine * across - sine * down + shift_mm[0], sine * across + cosine * down + shift_mm[1]
-
-
-def _pixels(teaching: Teaching, x_mm: NDArray, y_mm: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    x_mm = cosine * across - sine * down + shift_mm[0]
+    y_mm = sine * across + cosine * down + shift_mm[1]
     x = teaching.centre_px[0] + x_mm / teaching.spacing.column_mm
     y = teaching.centre_px[1] + y_mm / teaching.spacing.row_mm
     return x.astype(np.float32), y.astype(np.float32)
-
-
-def _taken(teaching: Teaching, x_mm: NDArray, y_mm: NDArray) -> tuple[NDArray[np.float32], ...]:
-    """Picture, and shares of cavity and of all inside, at places counted from the teaching's centre."""
-    x, y = _pixels(teaching, x_mm, y_mm)
-    masks = (mask.astype(np.float32) for mask in (teaching.cavity, teaching.inside))
-    return tuple(_remapped(values, x, y) for values in (teaching.image, *masks))
-
-
-def _contracted(
-    teaching: Teaching, x_mm: NDArray, y_mm: NDArray, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], ...]:
-    """As ``_taken``, of a heart that has contracted further (contraction.py)."""
-    contraction = any_contraction(teaching.cavity, teaching.inside, teaching.spacing, rng)
-    wall = teaching.image[teaching.inside & ~teaching.cavity]
-    if not wall.size:
-        return _taken(teaching, *contraction.sources(x_mm, y_mm))
-    wall_grey = float(np.median(wall))
-    grain = any_grain(float(median_abs_deviation(wall)), len(x_mm), rng)
-    pictures = []
-    for depth in DEPTHS if contraction.taper else (0.0,):
-        there = contraction.at(depth)
-        picture, blood, inside = _taken(teaching, *there.blood().sources(x_mm, y_mm))
-        pictures.append(there.shown(picture, blood, np.clip(inside - blood, 0.0, 1.0), wall_grey, grain))
-    _, cavity, inside = _taken(teaching, *contraction.sources(x_mm, y_mm))
-    return np.mean(pictures, axis=0, dtype=np.float32), cavity, inside
 
 
 def _smooth(rng: np.random.Generator, size_px: int, deviation: float) -> NDArray[np.float32]:
@@ -138,7 +101,7 @@ def _smooth(rng: np.random.Generator, size_px: int, deviation: float) -> NDArray
     return cv2.resize(knots, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
 
 
-def _remapped(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+def _taken(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
     return cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 

@@ -19,6 +19,7 @@ from algorithms.lv_quantification.canvas import (
     write,
     write_centred,
 )
+from algorithms.lv_quantification.function import LEAST_SLICES
 from algorithms.lv_quantification.phase import SYSTOLE, Phases
 from algorithms.lv_quantification.study import CAVITY, Study
 
@@ -66,7 +67,8 @@ def curve_picture(study: Study) -> Canvas:
 def _headline(study: Study) -> str:
     function = study.function
     if function is None:
-        return "Left ventricle: no volumes from so few slices"
+        few = len(study.slices) < LEAST_SLICES
+        return f"Left ventricle: no volumes {'from so few slices' if few else '(the measured slices end inside it)'}"
     mass = f"   mass {function.mass_g:.0f} g" if function.mass_g is not None else ""
     return (
         f"Left ventricle: EF {function.ef_percent:.0f} %   EDV {function.edv_ml:.0f} ml   ESV {function.esv_ml:.0f} ml"

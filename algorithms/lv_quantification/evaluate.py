@@ -25,13 +25,26 @@ from algorithms.lv_quantification.judged import (
     judged_frame,
     judged_study,
 )
+from algorithms.lv_quantification.polygon import mask_of
 from algorithms.lv_quantification.reported import reported
 from algorithms.lv_quantification.stack import short_axis_stack
 from algorithms.lv_quantification.study import MeasuredSlice, study_of
-from algorithms.lv_quantification.training_data import MISPLACED, Labelled, Study, read_pictures, read_studies
+from algorithms.lv_quantification.training_data import (
+    ASSUMED_MM,
+    MISPLACED,
+    Labelled,
+    Study,
+    endocardia_of,
+    passed_over,
+    patient_key,
+    read_pictures,
+    read_study,
+    study_folders,
+)
 from algorithms.training.figures import Interval, interval
 from dicom_node.algorithm import EvaluationReport, Models, Workbench
-from dicom_node.errors import UnsuitableSeries, UsageError
+from dicom_node.errors import UnreadableInstance, UnsuitableSeries, UsageError
+from dicom_node.series import Spacing
 
 FRAMES_PER_SLICE = 20
 """Of the collection: file n shows frame (n - 1) mod 20 of slice (n - 1) div 20."""
@@ -54,14 +67,20 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
         UsageError: nothing of the layouts is in ``data``.
     """
     asked, judged = _Networks(bench.models), _Judged()
-    drawn = read_studies(data, bench.load)
-    pictures = _by_patient(read_pictures(data, {study.patient for study in drawn}))
+    drawn = study_folders(data)
+    pictures = _by_patient(read_pictures(data, {patient_key(folder.name) for folder in drawn}))
     if not drawn and not pictures:
         raise UsageError(f"no short-axis pictures with contours in {data}; docs/lv-quantification has the layouts")
+    judged.notes.extend(passed_over(data))
     todo = len(drawn) + len(pictures)
-    for number, study in enumerate(drawn):
-        bench.progress(number / todo, study.patient)
-        _judge_study(study, asked, judged)
+    for number, folder in enumerate(drawn):
+        bench.progress(number / todo, patient_key(folder.name))
+        try:
+            study = read_study(folder, bench.load)
+        except (UnsuitableSeries, UnreadableInstance) as error:
+            _judge_unread(folder, str(error), judged)
+        else:
+            _judge_study(study, asked, judged)
     for number, (patient, labelled) in enumerate(sorted(pictures.items()), start=len(drawn)):
         bench.progress(number / todo, patient)
         _judge_pictures(patient, labelled, asked.of(patient), judged)
@@ -73,7 +92,8 @@ def evaluate(data: Path, bench: Workbench) -> EvaluationReport:
         f"them (cross-validation), {len(unseen)} by all five"
     )
     judged.notes.append("intervals: 95 %, bootstrap over patients; frames without a found ventricle count as Dice 0")
-    rows, values = _figures(judged)
+    rows, values = _figures(judged, bench.seed)
+    values["notes"] = list(judged.notes)
     values["left_out"] = left_out
     values["patients"] = [_patient(patient, judged.frames, asked.fold_of(patient)) for patient in patients]
     return EvaluationReport(tuple(rows), values, tuple(judged.notes))
@@ -91,9 +111,10 @@ class _Judged:
     def without_misplaced(self) -> list[dict[str, Any]]:
         """Takes patients whose truth lies beside their pictures out of the frames, and tells of each."""
         told = []
-        for patient in sorted({frame.patient for frame in self.frames} & set(MISPLACED)):
-            own = [frame.dice for frame in self.frames if frame.patient == patient]
-            self.frames[:] = [frame for frame in self.frames if frame.patient != patient]
+        beside = [frame for frame in self.frames if frame.patient in MISPLACED and not frame.physical]
+        for patient in sorted({frame.patient for frame in beside}):
+            own = [frame.dice for frame in beside if frame.patient == patient]
+            self.frames[:] = [frame for frame in self.frames if frame.patient != patient or frame.physical]
             told.append(
                 {"patient": patient, "reason": MISPLACED[patient], "endocardium_dice_mean": float(np.mean(own))}
             )
@@ -142,16 +163,29 @@ def _judge_study(study: Study, asked: _Networks, judged: _Judged) -> None:
         slices = whole.slices
         held = judged_study(study.patient, whole, study.contours)
         judged.studies.extend([held] if held else [])
-    held_frames = frames_of_study(study.patient, stack, slices, study.contours)
-    judged.frames.extend(held_frames)
-    if left := len(study.contours) - len(held_frames):
+    judged.frames.extend(frames_of_study(study.patient, stack, slices, study.contours))
+    inside = {frame.ref.sop_instance_uid for part in stack.slices for frame in part.volume.frames}
+    outside = {uid: drawn for uid, drawn in study.contours.items() if uid not in inside}
+    if outside:
+        judged.frames.extend(frames_not_found(study.patient, study.series.volumes, outside))
         judged.notes.append(
-            f"{study.patient}: {left} contour(s) lie outside the stack that is measured, and do not count"
+            f"{study.patient}: {len(outside)} contour(s) lie outside the stack that is measured, and count as not found"
         )
     measured = {one.index for one in slices}
     for index, part in enumerate(stack.slices):
-        if not any(frame.ref.sop_instance_uid in study.contours for frame in part.volume.frames):
+        if study.shows_nothing(part.volume):
             judged.empty.append((study.patient, index not in measured))
+
+
+def _judge_unread(folder: Path, reason: str, judged: _Judged) -> None:
+    """A study that cannot be read: every contour counts as not found, its area in pixels of an assumed size."""
+    patient, spacing = patient_key(folder.name), Spacing(ASSUMED_MM, ASSUMED_MM)
+    judged.notes.append(f"{patient} cannot be read, and counts as not found: {reason}")
+    for number, outline in enumerate(endocardia_of(folder)):
+        columns, rows = (int(high) + 2 for high in outline.max(axis=0))
+        truth = (mask_of(outline, rows, columns), None)
+        names = (patient, f"{patient}/unread {number}")
+        judged.frames.append(judged_frame(names, False, truth, None, None, spacing, 0.0))
 
 
 def _by_patient(pictures: Sequence[Labelled]) -> dict[str, list[Labelled]]:
@@ -191,7 +225,7 @@ def _taken(estimate: SliceEstimate, values: NDArray, position: int):
     return masks, (values[position], estimate.regressed[position], estimate.measured[position])
 
 
-def _figures(judged: _Judged) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _figures(judged: _Judged, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     frames = judged.frames
     rows: list[dict[str, Any]] = []
     values: dict[str, Any] = {}
@@ -199,7 +233,7 @@ def _figures(judged: _Judged) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     def add(target: Target, items: Sequence[Any], patients: Sequence[str], statistic: Callable = np.mean) -> None:
         if not len(items):
             return
-        figure = interval(items, statistic, patients)
+        figure = interval(items, statistic, patients, seed=seed)
         rows.append(_row(target, figure, len(items), len(set(patients))))
         values[target.name] = {
             "value": figure.value,

@@ -14,7 +14,6 @@ from algorithms.lv_quantification.crop import crop
 from algorithms.lv_quantification.epicardium import estimated_inside
 from algorithms.lv_quantification.folds import descriptor, folds_of
 from algorithms.lv_quantification.indices import indices_of
-from algorithms.lv_quantification.other_organs import beside, head, replaced
 from algorithms.lv_quantification.phantom import random_picture
 from algorithms.lv_quantification.training_data import Labelled
 from dicom_node.series import Spacing
@@ -22,9 +21,6 @@ from dicom_node.series import Spacing
 SIMULATED_PICTURES = 900
 SIMULATED_SHARE = 0.3
 """Of the pictures of an epoch; the rest are real, each once."""
-OTHER_ORGANS_SHARE = 0.15
-"""Of the experts' pictures of an epoch of the index networks: so many more without a heart, a third of each kind of
-other_organs.py. The finders do without: with them they missed apical slices, and took heads for hearts all the same."""
 ESTIMATED_TRUST = 0.5
 SIMULATED_TRUST = 0.7
 
@@ -104,28 +100,11 @@ def fold_numbers(pictures: Sequence[Labelled], lessons: Sequence[Teaching], seed
     return np.array([of_patient[picture.patient] for picture in pictures])
 
 
-def epoch_of(
-    fold: Fold, batch_size: int, rng: np.random.Generator, other_organs_share: float = 0.0
-) -> Iterator[list[Teaching]]:
-    """Every real picture once, simulated ones and other organs drawn anew, shuffled into batches; a last one not full
-    is left out."""
+def epoch_of(fold: Fold, batch_size: int, rng: np.random.Generator) -> Iterator[list[Teaching]]:
+    """Every real picture once, simulated ones drawn anew, shuffled into batches; a last one not full is left out."""
     wanted = round(len(fold.real) * SIMULATED_SHARE / (1.0 - SIMULATED_SHARE))
     drawn = rng.choice(len(fold.simulated), min(wanted, len(fold.simulated)), replace=False)
-    others = _other_organs(fold, round(len(fold.real) * other_organs_share / 3.0), rng)
-    lessons = [*fold.real, *(fold.simulated[index] for index in drawn), *others]
+    lessons = [*fold.real, *(fold.simulated[index] for index in drawn)]
     order = rng.permutation(len(lessons))
     for start in range(0, len(order) - batch_size + 1, batch_size):
         yield [lessons[index] for index in order[start : start + batch_size]]
-
-
-def _other_organs(fold: Fold, of_a_kind: int, rng: np.random.Generator) -> list[Teaching]:
-    """Lessons without a heart, of no patient who is held out."""
-    chosen = rng.permutation(len(fold.real))
-    parts = [part for index in chosen[: 2 * of_a_kind] if (part := beside(fold.real[index], rng)) is not None]
-    heads = [head(rng) for _ in range(of_a_kind)]
-    others = [*parts[of_a_kind:], *heads]
-    changed = (
-        replaced(fold.real[index], others[rng.integers(len(others))], rng)
-        for index in chosen[2 * of_a_kind : 3 * of_a_kind]
-    )
-    return [*parts[:of_a_kind], *heads, *(lesson for lesson in changed if lesson is not None)]

@@ -14,8 +14,8 @@ DEGREE = 11
 EXAMPLE_FRAMES = 20  # of a cycle in the document
 LEAST_FRAMES = 5
 HARMONICS = 2
-FRAMES_TO_TELL_RHYTHM = 10
-"""Of fewer frames noise, too, has half of its power in two harmonics."""
+FRAMES_TO_TELL_RHYTHM = 15
+"""Of fewer frames noise, too, often has most of its power in two harmonics."""
 SYSTOLE, DIASTOLE = 0, 1
 
 

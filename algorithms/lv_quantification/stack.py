@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.lv_quantification.cycle import LEAST_FRAMES, faults_of, rr_from_heart_rate, rr_s
+from algorithms.lv_quantification.places import any_near, plane_of, positions_mm, same_place_mm, same_spacing
 from algorithms.lv_quantification.planes import (
     LARGEST_TILT_DEG,
     anchor_deg,
@@ -23,11 +24,10 @@ from algorithms.lv_quantification.planes import (
     normal_to_apex,
     tilt_deg,
 )
+from algorithms.lv_quantification.whole import what_is_missing
 from dicom_node.errors import UnsuitableSeries
-from dicom_node.series import Frame, Plane, Series, Spacing, Volume
+from dicom_node.series import Plane, Series, Spacing, Volume
 
-SAME_PLACE_MM = 1.0
-SPACING_WITHIN = 1e-3
 TOLD_FAULTS = 4
 
 
@@ -83,7 +83,7 @@ class _Run:
     @property
     def frame_of_reference(self) -> str | None:
         """``None`` where frames of one series have several: some anonymisers give every file its own."""
-        found = {_plane(frame).frame_of_reference_uid for volume in self.volumes for frame in volume.frames}
+        found = {plane_of(frame).frame_of_reference_uid for volume in self.volumes for frame in volume.frames}
         return found.pop() if len(found) == 1 else None
 
     def goes_with(self, other: _Run) -> bool:
@@ -91,13 +91,10 @@ class _Run:
         return (
             self.phases == other.phases
             and (mine.rows, mine.columns) == (its.rows, its.columns)
-            and _same_spacing(mine.spacing, its.spacing)
+            and same_spacing(mine.spacing, its.spacing)
             and (self.frame_of_reference is None or other.frame_of_reference in (None, self.frame_of_reference))
             and are_parallel(self.plane, other.plane)
         )
-
-    def positions_mm(self, normal: NDArray[np.float64]) -> list[float]:
-        return _positions_mm(self.volumes, normal)
 
 
 def short_axis_stack(series: Series, least_cover: float = 0.8) -> Stack:
@@ -119,11 +116,11 @@ def short_axis_stack(series: Series, least_cover: float = 0.8) -> Stack:
     faults = {
         id(volume): faults_of(volume, least_cover, beat_s, series.notes) for run in runs for volume in run.volumes
     }
-    stacks = [_in_order(stack) for stack in _stacks(runs)]
+    stacks = [_in_order(stack) for stack in _stacks(runs, faults)]
     best = max(stacks, key=lambda stack: (sum(not faults[id(volume)] for volume in stack), len(stack)))
     if told := _told(best, faults):
         raise UnsuitableSeries(f"the short-axis stack of {len(best)} slice(s) cannot be measured: {told}")
-    if lost := _lost(best, series.volumes, faults):
+    if lost := what_is_missing(best, stacks, series.volumes, faults):
         raise UnsuitableSeries(f"the short-axis stack of {len(best)} slice(s) is not whole: {lost}")
     others = [_named(stack, _told(stack, faults)) for stack in stacks if stack is not best]
     return _stack(best, beat_s, tuple(f"not measured: {text}" for text in (*others, *left_out)))
@@ -137,7 +134,9 @@ def _short_axis_runs(series: Series) -> tuple[list[_Run], list[str]]:
         first = volumes[0]
         if first.modality != "MR":
             reasons[f"images of modality {first.modality or '(none)'}, not MR"] += len(volumes)
-        elif (plane := first.frames[0].plane) is None:
+        elif (plane := first.frames[0].plane) is None or not all(
+            frame.plane for volume in volumes for frame in volume.frames
+        ):
             reasons["MR without ImagePositionPatient and ImageOrientationPatient: its plane is not known"] += len(
                 volumes
             )
@@ -165,32 +164,41 @@ def _loader_runs(volumes: Sequence[Volume]) -> list[list[Volume]]:
     return runs
 
 
-def _stacks(runs: Sequence[_Run]) -> list[list[Volume]]:
-    """Runs put together over series, the largest first; a run with a place that is taken begins a stack of its own."""
+def _stacks(runs: Sequence[_Run], faults: dict[int, list[str]]) -> list[list[Volume]]:
+    """Runs put together over series; one whose place is taken begins a stack of its own.
+
+    Those with the most faultless slices come first, so that a slice that was broken off does not keep its repeat out.
+    """
     begun: list[tuple[_Run, list[Volume], list[float]]] = []
-    for run in sorted(runs, key=lambda run: -len(run.volumes)):
+
+    def rank(run: _Run) -> tuple[int, int]:
+        return -sum(not faults[id(volume)] for volume in run.volumes), -len(run.volumes)
+
+    for run in sorted(runs, key=rank):
+        open_to_it = []
         for first, volumes, taken in begun:
-            places = run.positions_mm(normal_to_apex(first.plane))
-            if run.goes_with(first) and not _any_near(places, taken, _same_place_mm(first)):
-                volumes.extend(run.volumes)
-                taken.extend(places)
-                break
+            places = positions_mm(run.volumes, normal_to_apex(first.plane))
+            if run.goes_with(first) and not any_near(places, taken, same_place_mm(first.plane)):
+                open_to_it.append((_misfit(places, taken), volumes, taken, places))
+        if open_to_it:
+            _, volumes, taken, places = min(open_to_it, key=lambda one: one[0])
+            volumes.extend(run.volumes)
+            taken.extend(places)
         else:
-            begun.append((run, list(run.volumes), run.positions_mm(normal_to_apex(run.plane))))
+            begun.append((run, list(run.volumes), positions_mm(run.volumes, normal_to_apex(run.plane))))
     return [volumes for _, volumes, _ in begun]
 
 
-def _any_near(places: Sequence[float], taken: Sequence[float], within_mm: float) -> bool:
-    return bool((np.abs(np.subtract.outer(places, taken)) < within_mm).any())
-
-
-def _same_place_mm(run: _Run) -> float:
-    """Slices of two series nearer than half a thickness show the same piece of the heart."""
-    return max(SAME_PLACE_MM, (run.plane.thickness_mm or 0.0) / 2.0)
+def _misfit(places: Sequence[float], taken: Sequence[float]) -> float:
+    """How far places are off the even steps of a stack, 0..0.5 of a step: what tells two acquisitions apart."""
+    if len(taken) < 2:
+        return 0.5
+    steps = (np.array(places) - taken[0]) / float(np.median(np.diff(np.sort(taken))))
+    return float(np.abs(steps - np.round(steps)).mean())
 
 
 def _in_order(volumes: Sequence[Volume]) -> list[Volume]:
-    positions = _positions_mm(volumes, normal_to_apex(_plane(volumes[0])))
+    positions = positions_mm(volumes, normal_to_apex(plane_of(volumes[0])))
     return [volumes[index] for index in np.argsort(positions, kind="stable")]
 
 
@@ -211,33 +219,6 @@ def _told(volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
     return "; ".join(told[:TOLD_FAULTS]) + more
 
 
-def _lost(best: Sequence[Volume], volumes: Sequence[Volume], faults: dict[int, list[str]]) -> str:
-    """What the series of the stack hold beside it that must be slices of it: measured without, it would look whole.
-
-    Of other series only a cine that lacks nothing but its spacing must be one. A second picture of a place that is
-    taken (another kind, another echo) is none of them.
-    """
-    plane, uids = _plane(best[0]), {volume.series_uid for volume in best}
-    normal, inside = normal_to_apex(plane), {id(volume) for volume in best}
-    taken = _positions_mm(best, normal)
-    same_place_mm = max(SAME_PLACE_MM, (plane.thickness_mm or 0.0) / 2.0)
-    reasons = Counter[str]()
-    for volume in volumes:
-        grid = (volume.modality, volume.rows, volume.columns)
-        without_scale = volume.spacing is None and len(volume.frames) == len(best[0].frames)
-        if id(volume) in inside or grid != ("MR", best[0].rows, best[0].columns):
-            continue
-        if volume.series_uid not in uids and not without_scale:
-            continue
-        own = volume.frames[0].plane
-        if own is None:
-            reasons["image(s) of its series without a valid ImagePositionPatient and ImageOrientationPatient"] += 1
-        elif are_parallel(own, plane) and not _any_near(_positions_mm([volume], normal), taken, same_place_mm):
-            why = "; ".join(faults.get(id(volume), ())) or "its spacing or number of frames is not that of the others"
-            reasons[f"slice(s) that belong to it left out: {why}"] += 1
-    return "; ".join(f"{count} {reason}" for reason, count in reasons.items())
-
-
 def _named(volumes: Sequence[Volume], faults: str) -> str:
     uids = ", ".join(dict.fromkeys(volume.series_uid for volume in volumes))
     named = (
@@ -247,10 +228,10 @@ def _named(volumes: Sequence[Volume], faults: str) -> str:
 
 
 def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ...]) -> Stack:
-    plane = _plane(volumes[0])
+    plane = plane_of(volumes[0])
     normal = normal_to_apex(plane)
     slices = []
-    for volume, position in zip(volumes, _positions_mm(volumes, normal), strict=True):
+    for volume, position in zip(volumes, positions_mm(volumes, normal), strict=True):
         assert volume.timing is not None
         slices.append(Slice(volume, position, tuple(1000.0 * time for time in volume.timing.times_s)))
     beats = [1000.0 * beat for volume in volumes if (beat := rr_s(volume, beat_s)) is not None]
@@ -275,19 +256,3 @@ def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ..
         mirrored=mirrored,
         notes=tuple(told),
     )
-
-
-def _positions_mm(volumes: Sequence[Volume], normal: NDArray[np.float64]) -> list[float]:
-    return [float(normal @ np.array(_plane(volume).position_mm)) for volume in volumes]
-
-
-def _plane(of: Volume | Frame) -> Plane:
-    plane = of.frames[0].plane if isinstance(of, Volume) else of.plane
-    assert plane is not None
-    return plane
-
-
-def _same_spacing(one: Spacing | None, other: Spacing | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return bool(np.allclose((one.row_mm, one.column_mm), (other.row_mm, other.column_mm), rtol=SPACING_WITHIN))

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.lv_quantification.augment import CONTRACTED, crop_sample, field_sample
+from algorithms.lv_quantification.augment import crop_sample, field_sample
 from algorithms.lv_quantification.crop import CROP_PX, FIELD_PX
 from algorithms.lv_quantification.evaluate import evaluate
 from algorithms.lv_quantification.folds import FOLDS
 from algorithms.lv_quantification.indices import INDEX_NAMES
 from algorithms.lv_quantification.lessons import (
     ESTIMATED_TRUST,
-    OTHER_ORGANS_SHARE,
     SIMULATED_PICTURES,
     SIMULATED_SHARE,
     SIMULATED_TRUST,
@@ -36,7 +35,7 @@ from algorithms.lv_quantification.lessons import (
 )
 from algorithms.lv_quantification.model_card import VERSION, card, entries
 from algorithms.lv_quantification.network import DeepLayerAggregation, finder
-from algorithms.lv_quantification.training_data import MISPLACED, Labelled, read_labelled
+from algorithms.lv_quantification.training_data import Labelled, read_labelled
 from algorithms.training.card import write_card
 from algorithms.training.export import export
 from algorithms.training.loop import Schedule, choose_device, fit
@@ -48,9 +47,6 @@ from dicom_node.models import ModelFolder
 
 FINDER_SCHEDULE = Schedule(epochs=24, batch_size=16, learning_rate=2e-3, weight_decay=1e-3, warm_up_epochs=1)
 DLA_SCHEDULE = Schedule(epochs=26, batch_size=16, learning_rate=1.5e-3, weight_decay=2e-3, warm_up_epochs=2)
-
-SMOOTHED_PX = {"finder": 10.0, "dla": 3.0}
-"""Of the soft Dice: so few that a cavity of 20 pixels counts like any other in the index networks."""
 
 
 def finder_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Tensor, Tensor]]]:
@@ -68,7 +64,7 @@ def dla_batches(fold: Fold) -> Callable[[np.random.Generator], Iterator[tuple[Te
     """Crops (n, 1, 128, 128), masks (n, 2, 128, 128), indices (n, 11), trust (n,)."""
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        for lessons in epoch_of(fold, DLA_SCHEDULE.batch_size, rng, OTHER_ORGANS_SHARE):
+        for lessons in epoch_of(fold, DLA_SCHEDULE.batch_size, rng):
             samples = [crop_sample(lesson, rng) for lesson in lessons]
             yield (
                 torch.from_numpy(np.stack([sample.picture for sample in samples]))[:, None],
@@ -85,7 +81,7 @@ def finder_loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     seen, shares = batch
     logits = network(seen)
     entropy = functional.binary_cross_entropy_with_logits(logits, shares, weight=1.0 + 3.0 * shares)
-    return entropy + _dice_loss(torch.sigmoid(logits), shares, SMOOTHED_PX["finder"]).mean()
+    return entropy + _dice_loss(torch.sigmoid(logits), shares).mean()
 
 
 def dla_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
@@ -94,7 +90,7 @@ def dla_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -
     regressed, logits = network(seen)
     believed = torch.stack([torch.ones_like(trust), trust], dim=1)
     entropy = functional.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean(dim=(2, 3))
-    dice = _dice_loss(torch.sigmoid(logits), masks, SMOOTHED_PX["dla"])
+    dice = _dice_loss(torch.sigmoid(logits), masks)
     error = functional.smooth_l1_loss(
         (regressed - torch.nan_to_num(indices)) / network.index_deviation,
         torch.zeros_like(regressed),
@@ -108,10 +104,10 @@ def dla_loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -
     return ((4.0 * entropy + dice) * believed).mean() + (error * weight).sum() / weight.sum().clamp(min=1.0)
 
 
-def _dice_loss(shares: Tensor, truth: Tensor, smoothed_px: float) -> Tensor:
+def _dice_loss(shares: Tensor, truth: Tensor) -> Tensor:
     """(n, channels) one minus soft Dice."""
     common = (shares * truth).sum(dim=(2, 3))
-    return 1.0 - (2.0 * common + smoothed_px) / (shares.sum(dim=(2, 3)) + truth.sum(dim=(2, 3)) + smoothed_px)
+    return 1.0 - (2.0 * common + 10.0) / (shares.sum(dim=(2, 3)) + truth.sum(dim=(2, 3)) + 10.0)
 
 
 def new_dla(fold: Fold) -> DeepLayerAggregation:
@@ -160,7 +156,7 @@ def train(data: Path, out: Path, bench: Workbench) -> None:
         seen = tuple(
             lesson
             for picture, lesson, fold in zip(pictures, lessons, held_out, strict=True)
-            if fold != number and picture.patient not in MISPLACED
+            if fold != number and not picture.misplaced
         )
         fold = Fold(number, seen, simulated)
         _export_finder(train_finder(fold, run, device, bench.seed), out / f"finder_{number + 1}.onnx")
@@ -173,7 +169,13 @@ def publish(
 ) -> EvaluationReport:
     """Manifest and card of the ten files in ``out``, with the figures of their cross-validation."""
     patients = [
-        sorted({picture.patient for picture, fold in zip(pictures, held_out, strict=True) if fold == number})
+        sorted(
+            {
+                picture.patient
+                for picture, fold in zip(pictures, held_out, strict=True)
+                if fold == number and not picture.misplaced
+            }
+        )
         for number in range(FOLDS)
     ]
     write_manifest(out, entries(patients, {}))
@@ -191,9 +193,6 @@ def _settings(pictures: Sequence[Labelled], seed: int) -> dict[str, object]:
         "dla": asdict(DLA_SCHEDULE),
         "simulated": {"pictures": SIMULATED_PICTURES, "share": SIMULATED_SHARE, "trust": SIMULATED_TRUST},
         "estimated_trust": ESTIMATED_TRUST,
-        "contracted": CONTRACTED,
-        "other_organs": OTHER_ORGANS_SHARE,
-        "smoothed_px": SMOOTHED_PX,
         "pictures": len(pictures),
         "patients": sorted({picture.patient for picture in pictures}),
         "cavity_px": int(sum(np.count_nonzero(picture.cavity) for picture in pictures)),

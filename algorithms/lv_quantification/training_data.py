@@ -44,7 +44,8 @@ ASSUMED_MM = 1.33
 
 MISPLACED = {"SC-N-6": "the masks lie some 20 mm beside the ventricle, on every picture"}
 """Patients whose truth does not lie on their pictures (seen by eye; the masks' rim is no darker than their inside).
-Nothing is learned from them, and figures leave them out by name."""
+Nothing is learned from these pictures, and figures leave them out by name; contours on the patient's DICOM files are
+another matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Labelled:
     physical: bool
     """Whether the spacing is the header's."""
 
+    @property
+    def misplaced(self) -> bool:
+        """Whether it is one of MISPLACED."""
+        return self.patient in MISPLACED and not self.physical
+
 
 @dataclass(frozen=True, slots=True)
 class Contours:
@@ -71,11 +77,22 @@ class Contours:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One patient's cine with its contours, by SOP Instance UID."""
+    """One patient's cine with its contours, by SOP Instance UID.
+
+    ``outer_only``: instances of which only the epicardium was drawn: whether they have a cavity is not known.
+    """
 
     patient: str
     series: Series
     contours: dict[str, Contours]
+    outer_only: frozenset[str] = frozenset()
+
+    def shows_nothing(self, volume: Volume) -> bool:
+        """Whether the expert drew nothing at all on a slice: then there is no ventricle in it to be measured."""
+        return not any(
+            frame.ref.sop_instance_uid in self.contours or frame.ref.sop_instance_uid in self.outer_only
+            for frame in volume.frames
+        )
 
 
 def patient_key(name: str) -> str:
@@ -83,27 +100,59 @@ def patient_key(name: str) -> str:
     return "-".join(part.lstrip("0") or "0" if part.isdigit() else part for part in name.split("-"))
 
 
-def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[Study]:
-    """Every PATIENT with ``dicom`` and ``contours`` below ``data``.
+def study_folders(data: Path) -> list[Path]:
+    """Every PATIENT with ``contours`` below ``data``, sorted."""
+    return sorted(path.parent for path in _folders(data, "contours"))
+
+
+def read_study(folder: Path, load: Callable[[Sequence[Path]], Series]) -> Study:
+    """One PATIENT's ``dicom`` and ``contours``.
 
     Raises:
         UsageError: a contour has no picture, or is no contour; a folder is empty.
+        UnsuitableSeries, UnreadableInstance: the pictures are of no one study, or cannot be read.
     """
-    studies = []
-    for folder in sorted(path.parent for path in _folders(data, "contours")):
-        if not (folder / "dicom").is_dir():
-            raise UsageError(f"{folder.name} has contours but no folder dicom beside them")
-        files = {int(path.stem): path for path in (folder / "dicom").glob("*.dcm") if path.stem.isdigit()}
-        if not files:
-            raise UsageError(f"{folder.name}: there are contours, but no picture dicom/NUMBER.dcm")
-        series = load([files[number] for number in sorted(files)])
-        contours = _contours(folder, files, load)
-        if lost := set(contours) - set(series.instance_uids):
-            raise UsageError(
-                f"{folder.name}: {len(lost)} picture(s) with a contour are not in the series of the others"
-            )
-        studies.append(Study(patient_key(folder.name), series, contours))
-    return studies
+    if not (folder / "dicom").is_dir():
+        raise UsageError(f"{folder.name} has contours but no folder dicom beside them")
+    files = {int(path.stem): path for path in (folder / "dicom").glob("*.dcm") if path.stem.isdigit()}
+    if not files:
+        raise UsageError(f"{folder.name}: there are contours, but no picture dicom/NUMBER.dcm")
+    lines = _lines(folder)
+    if missing := sorted(set(lines) - set(files)):
+        raise UsageError(
+            f"{folder.name}: a contour is drawn on file {missing[0]}, but dicom/{missing[0]}.dcm is missing"
+        )
+    series = load([files[number] for number in sorted(files)])
+    uids = {number: load([files[number]]).frames[0].ref.sop_instance_uid for number in lines}
+    if lost := set(uids.values()) - set(series.instance_uids):
+        raise UsageError(f"{folder.name}: {len(lost)} picture(s) with a contour are not in the series of the others")
+    contours = {uids[number]: Contours(drawn["i"], drawn.get("o")) for number, drawn in lines.items() if "i" in drawn}
+    outer_only = frozenset(uids[number] for number, drawn in lines.items() if "i" not in drawn)
+    return Study(patient_key(folder.name), series, contours, outer_only)
+
+
+def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[Study]:
+    """Every PATIENT with ``dicom`` and ``contours`` below ``data``. Raises what ``read_study`` raises."""
+    return [read_study(folder, load) for folder in study_folders(data)]
+
+
+def endocardia_of(folder: Path) -> list[NDArray[np.float64]]:
+    """The endocardial contours of one PATIENT, as they are counted where their pictures cannot be read."""
+    return [drawn["i"] for drawn in _lines(folder).values() if "i" in drawn]
+
+
+def passed_over(data: Path) -> list[str]:
+    """Files below ``data`` that have not the names of these layouts, in words: no figure rests on them."""
+    told = []
+    for folder in study_folders(data):
+        if strange := [path for path in (folder / "contours").iterdir() if not CONTOUR.search(path.name)]:
+            told.append(f"{folder.name}: {len(strange)} file(s) in contours passed over, such as {min(strange).name}")
+    for folder in _picture_folders(data):
+        strange = [path.name for path in folder.iterdir() if _named(path) is None]
+        if strange:
+            told.append(f"{len(strange)} picture(s) in images passed over without a mask of their name in endocardium "
+                        f"or not named PATIENT-IM-0001-NNNN.png, such as {min(strange)}")  # fmt: skip
+    return told
 
 
 def read_labelled(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[Labelled]:
@@ -129,12 +178,11 @@ def read_pictures(data: Path, known: Collection[str] = ()) -> list[Labelled]:
     """The pictures without a header, but not those of ``known`` patients."""
     pictures: list[Labelled] = []
     sizes: dict[str, tuple[int, ...]] = {}
-    for folder in (path for path in _folders(data, "images") if (path.parent / "endocardium").is_dir()):
-        for path in sorted(folder.glob("*.png")):
-            named = PICTURE.search(path.name)
-            mask = folder.parent / "endocardium" / path.name
-            if named and mask.exists() and patient_key(named["patient"]) not in known:
-                picture = _from_png(path, mask, patient_key(named["patient"]), int(named["number"]))
+    for folder in _picture_folders(data):
+        for path in sorted(folder.iterdir()):
+            named = _named(path)
+            if named and named[0] not in known:
+                picture = _from_png(path, folder.parent / "endocardium" / path.name, *named)
                 size = sizes.setdefault(picture.patient, picture.image.shape)
                 if picture.image.shape != size:
                     raise UsageError(f"{path.name} is {picture.image.shape}, others of this patient are {size}")
@@ -171,22 +219,28 @@ def as_drawn(filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cavity if cavity.any() else np.roll(filled, (-1, -1), axis=(0, 1))
 
 
-def _contours(folder: Path, files: dict[int, Path], load: Callable[[Sequence[Path]], Series]) -> dict[str, Contours]:
+def _lines(folder: Path) -> dict[int, dict[str, NDArray[np.float64]]]:
+    """What was drawn on each file: polygons by ``i`` (endocardium) and ``o`` (epicardium)."""
     drawn: dict[int, dict[str, NDArray[np.float64]]] = {}
     for path in sorted((folder / "contours").glob("*.txt")):
         named = CONTOUR.search(path.name)
         if named:
             drawn.setdefault(int(named[1]), {})[named[2]] = _read_polygon(path)
-    found = {}
     if not drawn:
         raise UsageError(f"{folder.name}: no contours/IM-0001-NNNN-icontour-manual.txt; without one nothing is known")
-    for number, lines in drawn.items():
-        if number not in files:
-            raise UsageError(f"{folder.name}: a contour is drawn on file {number}, but dicom/{number}.dcm is missing")
-        if "i" in lines:
-            uid = load([files[number]]).frames[0].ref.sop_instance_uid
-            found[uid] = Contours(lines["i"], lines.get("o"))
-    return found
+    return drawn
+
+
+def _picture_folders(data: Path) -> list[Path]:
+    return [path for path in _folders(data, "images") if (path.parent / "endocardium").is_dir()]
+
+
+def _named(path: Path) -> tuple[str, int] | None:
+    """Patient and number of a picture that has a mask; ``None``: it is not of the layout."""
+    named = PICTURE.search(path.name)
+    if named and (path.parent.parent / "endocardium" / path.name).exists():
+        return patient_key(named["patient"]), int(named["number"])
+    return None
 
 
 def _folders(data: Path, name: str) -> list[Path]:
@@ -213,7 +267,7 @@ def _pictures(study: Study) -> list[Labelled]:
         for position in drawn:
             cavity, inside = masks_of(study.contours[uids[position]], volume.rows, volume.columns)
             found.append(_picture(study, index, volume, position, cavity, inside))
-        if not drawn:
+        if study.shows_nothing(volume):
             empty = np.zeros((volume.rows, volume.columns), bool)
             for position in np.unique(np.linspace(0, len(volume.frames), 4, endpoint=False).astype(int)).tolist():
                 found.append(_picture(study, index, volume, position, empty, empty))
@@ -239,7 +293,8 @@ def _grey(path: Path) -> NDArray[np.float32]:
 
 
 def _from_png(path: Path, mask: Path, patient: str, number: int) -> Labelled:
-    image, filled = _grey(path), _grey(mask) > 127
+    image, drawn = _grey(path), _grey(mask)
+    filled = drawn > drawn.max() / 2.0  # masks of 0 and 1, of 8 bits and of 16
     if image.shape != filled.shape:
         raise UsageError(f"{path.name}: the picture is {image.shape}, its mask {filled.shape}")
     cavity = as_drawn(filled)

@@ -49,7 +49,7 @@ def _classic(header: Dataset) -> Acquired:
         trigger_time_ms=number(header, "TriggerTime"),
         temporal_position=whole(header, "TemporalPositionIdentifier"),
         rr_interval_ms=_positive(number(header, "NominalInterval")),
-        cardiac_images=whole(header, "CardiacNumberOfImages"),
+        cardiac_images=whole(header, "CardiacNumberOfImages") or None,  # some scanners leave a 0
         rescale=_rescale(header),
     )
 

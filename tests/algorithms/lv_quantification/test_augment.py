@@ -5,19 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from algorithms.lv_quantification import augment
 from algorithms.lv_quantification.augment import GRID_SPACING, Teaching, crop_sample, field_sample
 from algorithms.lv_quantification.indices import indices_of
 from dicom_node.series import Spacing
 
 SPACING = Spacing(1.4, 1.4)
 CENTRE = (60.0, 44.0)
-
-
-@pytest.fixture
-def as_it_is(monkeypatch):
-    """No heart is contracted."""
-    monkeypatch.setattr(augment, "CONTRACTED", 0.0)
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def overlap(one, other):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_crop_and_its_masks_stay_together(as_it_is, ring, seed):
+def test_a_crop_and_its_masks_stay_together(ring, seed):
     """Blood is the brightest of the crop and the only bright thing in it, however it was turned, bent and marred."""
     sample = crop_sample(ring, np.random.default_rng(seed))
     assert sample.picture.shape == (128, 128)
@@ -52,7 +45,7 @@ def test_indices_are_those_of_the_masks(ring, seed):
     assert sample.indices[0] == np.count_nonzero(cavity)  # 1 mm2 each
 
 
-def test_views_differ_in_size_and_place(as_it_is, ring):
+def test_views_differ_in_size_and_place(ring):
     """A scale of about 13 % either way, about a cavity of 20 mm."""
     areas, middles = [], []
     rng = np.random.default_rng(0)
@@ -65,22 +58,6 @@ def test_views_differ_in_size_and_place(as_it_is, ring):
     assert 0.06 < np.std(np.log(radii)) < 0.25
     assert np.mean(middles, axis=0) == pytest.approx([63.5, 63.5], abs=4.0)
     assert 2.0 < np.std(middles, axis=0).mean() < 8.0
-
-
-def test_contracted_hearts(monkeypatch, ring):
-    """The cavity is smaller, the ventricle is not, and the indices are those of the masks."""
-    monkeypatch.setattr(augment, "CONTRACTED", 1.0)
-    rng = np.random.default_rng(0)
-    samples = [crop_sample(ring, rng) for _ in range(40)]
-    cavity = np.sqrt([sample.masks[0].sum() / np.pi for sample in samples])
-    whole = np.sqrt([sample.masks[1].sum() / np.pi for sample in samples])
-    assert np.median(whole) == pytest.approx(29.0, rel=0.1)
-    assert np.median(cavity) == pytest.approx(20.0 * np.sqrt(0.45 * 1.05), rel=0.12)
-    for sample in samples:
-        inner, outer = sample.masks > 0.5
-        assert sample.indices == pytest.approx(indices_of(inner, outer & ~inner, GRID_SPACING), rel=1e-5)
-        bright = sample.picture >= np.sort(sample.picture, axis=None)[-np.count_nonzero(inner) // 4]
-        assert (bright & inner).sum() > 0.8 * bright.sum()  # what is brightest is blood
 
 
 def test_the_seed_decides(ring):

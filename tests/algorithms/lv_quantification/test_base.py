@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from algorithms.lv_quantification.base import FILLS, NARROWS, above_base
+from algorithms.lv_quantification.base import FILLS, NARROWS, above_base, beyond_apex
 
 NAN = np.nan
 
@@ -31,3 +31,16 @@ def test_slices_below_one_that_stays_are_not_asked():
 def test_three_slices_are_left_whatever_they_show():
     assert above_base(np.array([500.0, 900, 1600, 1500]), np.array([600.0, 1000, 1700, 1600])) == [FILLS]
     assert above_base(np.array([500.0, 900, 1600]), np.array([600.0, 1000, 1700])) == []
+
+
+@pytest.mark.parametrize(
+    ("ed_mm2", "beyond"),
+    [
+        ([2700, 2000, 500], 0),
+        ([2700, 2000, 500, NAN], 1),  # seen in other frames only
+        ([2700, NAN, 500, NAN, NAN], 2),  # what is not seen inside is a hole, not an end
+        ([NAN, 2700], 0),
+    ],
+)
+def test_the_last_slices_without_a_cavity_at_end_diastole(ed_mm2, beyond):
+    assert beyond_apex(np.array(ed_mm2, float)) == beyond

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
+from algorithms.lv_quantification import quality
 from algorithms.lv_quantification.algorithm import LvQuantification
 from algorithms.lv_quantification.options import Options
 
@@ -25,7 +27,9 @@ def test_options_are_those_of_the_code():
 def test_every_key_of_the_summary_and_every_doubt_is_explained(stack_of, rings):
     result = LvQuantification(Options(), rings((22.0, 20.0, 18.0))).run(stack_of(3))
     frame, one = result.summary["frames"][0], result.summary["slices"][0]
-    for key in (*result.summary, *frame, *one, "disagreement", "spread", "unseen", "open_base", "open_apex"):
+    doubts = set(re.findall(r'Flag\(\s*"(\w+)"', inspect.getsource(quality)))
+    assert len(doubts) >= 9
+    for key in (*result.summary, *frame, *one, *doubts):
         assert f"`{key}`" in PAGE, key
     for part in (*result.pictures, *result.tables):
         assert f"`{getattr(part, 'role', None) or part.name + '.csv'}`" in PAGE

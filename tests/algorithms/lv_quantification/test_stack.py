@@ -9,7 +9,7 @@ import pytest
 
 from algorithms.lv_quantification.stack import short_axis_stack
 from dicom_node.errors import UnsuitableSeries
-from dicom_node.series import ArrayPixels, Series, Timing
+from dicom_node.series import ArrayPixels, Series, Spacing, Timing
 
 
 def refused(series: Series, *words: str) -> None:
@@ -88,6 +88,76 @@ def test_a_spoilt_repeat_of_a_stack_does_not_spoil_the_stack(cine):
     stack = short_axis_stack(Series("1", (*spoilt, *good)))
     assert {part.volume.series_uid for part in stack.slices} == {"1.1"}
     assert any("series 1.2 (slice 1, 2, 3: no times" in note for note in stack.notes)
+
+
+def one_series_each(cine, places_mm, **changed):
+    """As scanners write them that make a series of every slice."""
+    return [cine(place, series_uid=f"1.{round(10 * place)}.{len(changed)}", **changed) for place in places_mm]
+
+
+def test_a_slice_that_lost_a_frame_is_not_left_out_of_its_stack(cine):
+    """Wherever it lies: measured without it, the volumes would be too small."""
+    for place in (0.0, 20.0, 40.0):
+        others = one_series_each(cine, [other for other in (0.0, 10.0, 20.0, 30.0, 40.0) if other != place])
+        short = cine(place, frames=19, series_uid="1.7")
+        refused(Series("1", (*others, short)), "1 slice(s) of other series", "19 frames where the others have 20")
+
+
+def test_slices_taken_otherwise_in_the_middle_of_a_stack(cine):
+    first = one_series_each(cine, (0.0, 10.0, 20.0))
+    spacing = Spacing(1.2, 1.2)
+    refused(Series("1", (*first, *one_series_each(cine, (30.0, 40.0), spacing=spacing))), "1 slice(s)", "PixelSpacing")
+    refused(Series("1", (*first, *one_series_each(cine, (30.0, 40.0), frames=22))), "22 frames")
+    far = one_series_each(cine, (60.0, 70.0), frames=22)
+    assert len(short_axis_stack(Series("1", (*first, *far))).slices) == 3
+    elsewhere = cine(30.0, frames=22, plane=replace(first[0].frames[0].plane, frame_of_reference_uid="1.8"))
+    assert len(short_axis_stack(Series("1", (*first, elsewhere))).slices) == 3
+
+
+def test_a_hole_of_two_slices_is_no_whole_stack(cine):
+    refused(
+        Series("1", tuple(one_series_each(cine, (0.0, 10.0, 20.0, 50.0, 60.0)))),
+        "slices are missing between slice 3 and 4",
+        "30 mm apart (the others 10 mm)",
+    )
+    bridged = short_axis_stack(Series("1", tuple(one_series_each(cine, (0.0, 10.0, 20.0, 40.0, 50.0)))))
+    assert len(bridged.slices) == 5
+
+
+@pytest.mark.parametrize("shift_mm", [1.0, 4.5, 7.0])
+def test_acquisitions_beside_each_other_are_not_one_stack(cine, shift_mm):
+    """Rest and stress, or a patient who has moved: slices of 8 mm every 10 mm, and again in between."""
+    rest = one_series_each(cine, range(0, 80, 10))
+    stress = one_series_each(cine, [place + shift_mm for place in range(0, 60, 10)])
+    stack = short_axis_stack(Series("1", (*stress, *rest)))
+    assert [part.position_mm for part in stack.slices] == pytest.approx(range(0, 80, 10))
+    assert any("another short-axis acquisition, 6 slice(s)" in note for note in stack.notes)
+
+
+def test_a_slice_that_was_broken_off_and_taken_again(cine):
+    """The good repeat is measured, whichever came first."""
+    others = one_series_each(cine, (0.0, 10.0, 30.0))
+    broken = cine(20.0, frames=12, series_uid="1.7", cardiac_images=20)
+    whole = cine(20.0, series_uid="1.8", cardiac_images=20)
+    for volumes in ((*others, broken, whole), (broken, whole, *others)):
+        stack = short_axis_stack(Series("1", volumes))
+        assert [part.volume.series_uid for part in stack.slices][2] == "1.8"
+        assert any("in series 1.7" in note and "12 frames" in note for note in stack.notes)
+
+
+def test_enhanced_objects_of_which_a_frame_has_no_plane(cine):
+    first = cine(enhanced=True)
+    holed = replace(first, frames=(*first.frames[:-1], replace(first.frames[-1], plane=None)), spacing=None)
+    other = replace(holed, series_uid="1.3")
+    refused(Series("1", (holed, other)), "short-axis", "its plane is not known")
+
+
+def test_a_clip_without_a_plane_in_another_series_is_no_matter(stack_of, cine):
+    clip = cine(series_uid="1.7", spacing=None)
+    clip = replace(clip, frames=tuple(replace(frame, plane=None) for frame in clip.frames))
+    stack = short_axis_stack(replace(stack_of(4), volumes=(*stack_of(4).volumes, clip)))
+    assert len(stack.slices) == 4
+    assert any("its plane is not known" in note for note in stack.notes)
 
 
 def test_other_images_of_the_study_are_left_out_and_told(stack_of, cine, plane_at):

@@ -88,6 +88,26 @@ def test_a_stack_that_ends_inside_the_ventricle_has_no_volumes_and_no_thirds(stu
     assert [one.level for one in whole.slices] == [Level.BASAL, Level.MID, Level.APICAL]
 
 
+def test_a_ventricle_that_is_seen_again_further_down_has_no_volumes(study):
+    """Two slices in which none was found: what is measured ends in the middle of it."""
+    found = study((0, 22.0, 21.0, 20.0, 0, 0, 16.0, 10.0))
+    assert found.function is None
+    assert any("no volumes" in note and "seen again further down" in note for note in found.notes)
+    assert {one.level for one in found.slices} == {Level.MID}
+
+
+def test_a_slice_that_shows_a_cavity_in_systole_only_is_beyond_the_apex(study):
+    def late(estimates):
+        cavity = estimates[4].cavity.copy()
+        cavity[[*range(13, 20), *range(5)]] = False
+        return [*estimates[:4], replace(estimates[4], cavity=cavity)]
+
+    found = study((0, 22.0, 20.0, 10.0, 6.0), late)
+    assert [one.index for one in found.slices] == [1, 2, 3]
+    assert any(index == 4 and reason.startswith("beyond the apex") for index, reason in found.not_measured)
+    assert found.function is not None
+
+
 def test_a_number_below_zero_is_none_that_a_heart_has(study):
     def below(estimates):
         regressed, measured = estimates[2].regressed.copy(), estimates[2].measured.copy()
