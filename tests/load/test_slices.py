@@ -45,6 +45,12 @@ def test_trigger_time_comes_before_instance_number(write_cine, scratch):
     assert values(load_series(paths, scratch).volumes[0]) == [2, 1]
 
 
+@pytest.mark.parametrize(("written", "read"), [(0, None), (2, 2), (20, 20)])
+def test_a_number_of_cardiac_images_that_nobody_filled_in_is_none(write_cine, scratch, written, read):
+    series = load_series([write_cine(0, time, CardiacNumberOfImages=written) for time in (10, 50)], scratch)
+    assert series.volumes[0].cardiac_images == read
+
+
 def test_temporal_position_stands_in_for_trigger_time(write_cine, scratch):
     paths = [
         write_cine(0, None, 1, TemporalPositionIdentifier=2, InstanceNumber=1),

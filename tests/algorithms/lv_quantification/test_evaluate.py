@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -173,6 +174,85 @@ def test_what_is_no_short_axis_study_is_named(collection, judge, grey_seers):
     assert report.values["endocardium_dice_mean"]["value"] == 0.0
     assert report.values["ventricle_found_percent"]["value"] == 0.0
     assert any(note.startswith("SC-X-1 is refused, and counts as not found: ") for note in report.notes)
+
+
+def test_contours_outside_the_measured_stack_count_as_not_found(collection, judge, grey_seers):
+    """The last slice lost a frame: the node refuses the stack; one of another kind it leaves out, with its contours."""
+    folder = collection.dicom("SC-X-1", [24.0, 22.0, 18.0, 14.0])
+    for number in range(31, 41):
+        path = folder / "dicom" / f"{number}.dcm"
+        header = pydicom.dcmread(path)
+        header.SeriesInstanceUID, header.FrameOfReferenceUID = "1.2.3.5", "1.10"
+        header.save_as(path)
+    report = judge(grey_seers())
+    assert report.values["endocardium_dice_mean"]["n"] == 8
+    assert report.values["ventricle_found_percent"]["value"] == pytest.approx(75.0)
+    assert report.values["endocardium_dice_mean"]["value"] < 0.76
+    told = "SC-X-1: 2 contour(s) lie outside the stack that is measured, and count as not found"
+    assert told in report.notes
+    assert told in report.values["notes"]
+
+
+def test_a_patient_that_cannot_be_read_counts_as_not_found(collection, judge, grey_seers):
+    """Two studies in one folder: the others are judged all the same."""
+    folder = collection.dicom("SC-X-1", RADII)
+    collection.png("SC-Y-1", {4: 20.0, 10: 26.0})
+    header = pydicom.dcmread(folder / "dicom" / "7.dcm")
+    header.StudyInstanceUID = "1.2.4"
+    header.save_as(folder / "dicom" / "7.dcm")
+    report = judge(grey_seers())
+    by_patient = {one["patient"]: one for one in report.values["patients"]}
+    assert (by_patient["SC-X-1"]["frames"], by_patient["SC-X-1"]["endocardium_dice_mean"]) == (6, 0.0)
+    assert by_patient["SC-X-1"]["cavity_area_error_percent"] == pytest.approx(100.0)
+    assert by_patient["SC-Y-1"]["endocardium_dice_mean"] > 0.95
+    assert any(note.startswith("SC-X-1 cannot be read, and counts as not found: ") for note in report.notes)
+
+
+def test_a_slice_with_an_epicardium_only_is_neither_found_nor_left_out(collection, judge, grey_seers):
+    folder = collection.dicom("SC-X-1", [*RADII, 0.0])
+    collection.contour("SC-X-1", 40, "o", 12.0)
+    values = judge(grey_seers()).values
+    assert "slices_without_ventricle_left_out_percent" not in values
+    assert values["endocardium_dice_mean"]["n"] == 6
+    (folder / "contours" / "IM-0001-0040-ocontour-manual.txt").unlink()
+    assert judge(grey_seers()).values["slices_without_ventricle_left_out_percent"]["n"] == 1
+
+
+def test_files_that_are_passed_over_are_told(collection, judge, grey_seers):
+    folder = collection.dicom("SC-X-1", RADII)
+    (folder / "contours" / "IM-0001-0005-icontour-auto.txt").write_text("1 2")
+    collection.png("SC-Y-1", {4: 20.0, 10: 26.0})
+    (collection.root / "png/endocardium/SC-Y-1-IM-0001-0004.png").unlink()
+    notes = judge(grey_seers()).notes
+    assert "SC-X-1: 1 file(s) in contours passed over, such as IM-0001-0005-icontour-auto.txt" in notes
+    assert any(
+        note.startswith("1 picture(s) in images passed over") and "SC-Y-1-IM-0001-0004.png" in note for note in notes
+    )
+
+
+def test_a_misplaced_patient_is_left_out_by_its_masks_only(collection, judge, grey_seers):
+    collection.png("SC-N-06", {4: 20.0, 10: 26.0})
+    collection.png("SC-Y-1", {4: 20.0, 10: 26.0})
+    report = judge(grey_seers())
+    assert [one["patient"] for one in report.values["left_out"]] == ["SC-N-6"]
+    assert report.values["endocardium_dice_mean"]["n"] == 2
+    collection.dicom("SC-N-6", RADII)
+    report = judge(grey_seers())
+    assert report.values["left_out"] == []
+    assert report.values["endocardium_dice_mean"]["n"] == 8
+
+
+def test_the_seed_draws_the_intervals(collection, load, grey_seers):
+    for number, radius in enumerate((16.0, 18.0, 20.0, 22.0, 24.0, 26.0)):
+        collection.png(f"SC-Y-{number}", {4: radius, 10: radius + 3.0})
+
+    def ends(seed):
+        bench = Workbench(load, grey_seers(factors=TENTH_TOO_LARGE), seed=seed)
+        values = evaluate(collection.root, bench).values
+        return [(one["low"], one["high"]) for one in values.values() if isinstance(one, dict)]
+
+    assert ends(0) == ends(0)
+    assert ends(0) != ends(1)
 
 
 def test_an_empty_folder(tmp_path, load, grey_seers):

@@ -144,6 +144,18 @@ def test_a_picture_without_a_mask_is_no_labelled_picture(collection):
     assert [picture.number for picture in read_pictures(collection.root)] == [10]
 
 
+@pytest.mark.parametrize("top", [1, 200, 255, 65535])
+def test_masks_of_any_two_values(collection, top):
+    collection.png("SC-Y-1", {4: 20.0})
+    (right,) = read_pictures(collection.root)
+    path = collection.root / "png/endocardium/SC-Y-1-IM-0001-0004.png"
+    mask = np.asarray(Image.open(path)) > 0
+    Image.fromarray((mask * top).astype(np.uint16 if top > 255 else np.uint8)).save(path)
+    (read,) = read_pictures(collection.root)
+    assert read.cavity.any()
+    assert (read.cavity == right.cavity).all()
+
+
 def test_sixteen_bits_stay_sixteen_bits(collection):
     collection.png("SC-Y-1", {4: 20.0})
     deep = np.linspace(0, 40000, 256 * 256).reshape(256, 256).astype(np.uint16)
