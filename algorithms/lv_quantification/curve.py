@@ -19,9 +19,8 @@ from algorithms.lv_quantification.canvas import (
     write,
     write_centred,
 )
-from algorithms.lv_quantification.function import LEAST_SLICES
 from algorithms.lv_quantification.phase import SYSTOLE, Phases
-from algorithms.lv_quantification.study import CAVITY, Study
+from algorithms.lv_quantification.study import CAVITY, NO_VOLUMES, Study
 
 WIDTH_PX, PANEL_PX, HEADER_PX = 840, 300, 44
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 70, 24, 30, 44
@@ -67,8 +66,8 @@ def curve_picture(study: Study) -> Canvas:
 def _headline(study: Study) -> str:
     function = study.function
     if function is None:
-        few = len(study.slices) < LEAST_SLICES
-        return f"Left ventricle: no volumes {'from so few slices' if few else '(the measured slices end inside it)'}"
+        why = next((note for note in study.notes if note.startswith(NO_VOLUMES)), NO_VOLUMES)
+        return "Left ventricle: " + why.partition(" (")[0].partition(";")[0]
     mass = f"   mass {function.mass_g:.0f} g" if function.mass_g is not None else ""
     return (
         f"Left ventricle: EF {function.ef_percent:.0f} %   EDV {function.edv_ml:.0f} ml   ESV {function.esv_ml:.0f} ml"

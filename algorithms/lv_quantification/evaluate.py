@@ -9,7 +9,7 @@ other patients are the node's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +111,10 @@ class _Judged:
     def without_misplaced(self) -> list[dict[str, Any]]:
         """Takes patients whose truth lies beside their pictures out of the frames, and tells of each."""
         told = []
-        beside = [frame for frame in self.frames if frame.patient in MISPLACED and not frame.physical]
+        beside = [frame for frame in self.frames if frame.misplaced]
         for patient in sorted({frame.patient for frame in beside}):
             own = [frame.dice for frame in beside if frame.patient == patient]
-            self.frames[:] = [frame for frame in self.frames if frame.patient != patient or frame.physical]
+            self.frames[:] = [frame for frame in self.frames if frame.patient != patient or not frame.misplaced]
             told.append(
                 {"patient": patient, "reason": MISPLACED[patient], "endocardium_dice_mean": float(np.mean(own))}
             )
@@ -181,10 +181,10 @@ def _judge_unread(folder: Path, reason: str, judged: _Judged) -> None:
     """A study that cannot be read: every contour counts as not found, its area in pixels of an assumed size."""
     patient, spacing = patient_key(folder.name), Spacing(ASSUMED_MM, ASSUMED_MM)
     judged.notes.append(f"{patient} cannot be read, and counts as not found: {reason}")
-    for number, outline in enumerate(endocardia_of(folder)):
+    for number, outline in endocardia_of(folder).items():
         columns, rows = (int(high) + 2 for high in outline.max(axis=0))
         truth = (mask_of(outline, rows, columns), None)
-        names = (patient, f"{patient}/unread {number}")
+        names = (patient, f"{patient}/{(number - 1) // FRAMES_PER_SLICE + 1}")
         judged.frames.append(judged_frame(names, False, truth, None, None, spacing, 0.0))
 
 
@@ -214,7 +214,8 @@ def _judge_pictures(patient: str, pictures: Sequence[Labelled], estimator: Estim
             masks, numbers = _taken(estimate, values, position)
             names = (patient, f"{patient}/{key + 1}")
             truth = (picture.cavity, picture.inside)
-            judged.frames.append(judged_frame(names, picture.physical, truth, masks, numbers, spacing, 0.0))
+            frame = judged_frame(names, picture.physical, truth, masks, numbers, spacing, 0.0)
+            judged.frames.append(replace(frame, misplaced=picture.misplaced))
 
 
 def _taken(estimate: SliceEstimate, values: NDArray, position: int):

@@ -23,6 +23,7 @@ class JudgedFrame:
 
     ``true``, ``reported``, ``regressed``, ``from_masks``: (11,) in the order of INDEX_NAMES; of pictures without a
     spacing of their own they are in units of an assumed one, good for ratios only (``physical`` False).
+    ``misplaced``: the truth lies beside the picture (training_data.MISPLACED).
     """
 
     patient: str
@@ -35,6 +36,7 @@ class JudgedFrame:
     reported: NDArray[np.float64]
     regressed: NDArray[np.float64]
     from_masks: NDArray[np.float64]
+    misplaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class JudgedStudy:
     edv_ml: tuple[float, float] | None
     esv_ml: tuple[float, float] | None
     ef_percent: tuple[float, float] | None
+
+
+def slice_key(patient: str, volume: Volume) -> str:
+    """One slice, in whatever order and stack it comes."""
+    return f"{patient}/{volume.frames[0].ref.sop_instance_uid}"
 
 
 def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -98,7 +105,7 @@ def frames_of_study(
             cavity, inside = masks_of(drawn, part.volume.rows, part.volume.columns)
             truth = (stack.turned(cavity), None if inside is None else stack.turned(inside))
             one = measured.get(index)
-            names = (patient, f"{patient}/{index + 1}")
+            names = (patient, slice_key(patient, part.volume))
             masks, numbers = (None, None) if one is None else _estimated(stack, one, position)
             judged.append(judged_frame(names, True, truth, masks, numbers, stack.spacing, stack.anchor_deg))
     return judged
@@ -107,13 +114,13 @@ def frames_of_study(
 def frames_not_found(patient: str, volumes: Sequence[Volume], contours: Mapping[str, Contours]) -> list[JudgedFrame]:
     """Every frame on which the expert drew, of a study of which the node measures nothing."""
     judged = []
-    for index, volume in enumerate(volumes):
+    for volume in volumes:
         spacing = volume.spacing or Spacing(ASSUMED_MM, ASSUMED_MM)
         for frame in volume.frames:
             drawn = contours.get(frame.ref.sop_instance_uid)
             if drawn is not None:
                 truth = masks_of(drawn, volume.rows, volume.columns)
-                names = (patient, f"{patient}/{index + 1}")
+                names = (patient, slice_key(patient, volume))
                 judged.append(judged_frame(names, volume.spacing is not None, truth, None, None, spacing, 0.0))
     return judged
 

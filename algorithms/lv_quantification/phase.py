@@ -75,8 +75,8 @@ def phases(areas: ArrayLike) -> Phases:
 
 
 def rhythm(areas: ArrayLike) -> float | None:
-    """Share of the change over a cycle that goes with the heartbeat and its first overtone, 0..1: of a ventricle over
-    0.9, of noise about 4 / (frames - 1). ``None``: too few frames to tell, or nothing changes.
+    """Share of the change over a cycle that goes with the heartbeat and its first overtone, 0..1: of noise about
+    4 / (frames - 1), of a ventricle nearly all. ``None``: too few frames to tell, or nothing changes.
 
     Args:
         areas: (M,) of the frames of one cycle, or volumes.

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from dicom_node.series import Frame, Plane, Spacing, Volume
 
 SAME_PLACE_MM = 1.0
-SAME_PLACE = 0.9
-"""Of a slice's thickness: nearer ones of two series show the same piece of the heart."""
+SAME_PLACE = 0.6
+"""Of a slice's thickness: nearer ones of two series show the same piece of the heart. Slices that overlap by more than
+that are hardly ever taken; two acquisitions beside each other are."""
 SPACING_WITHIN = 1e-3
 
 
@@ -35,6 +36,18 @@ def any_near(places: Sequence[float], taken: Sequence[float], within_mm: float) 
 def same_place_mm(plane: Plane) -> float:
     """How near a slice of another series must be to show the same piece of the heart."""
     return max(SAME_PLACE_MM, SAME_PLACE * (plane.thickness_mm or 0.0))
+
+
+def same_frame_of_reference(one: Volume, other: Volume) -> bool:
+    """Or one that is not known, as where an anonymiser gave every file its own."""
+    mine, its = frame_of_reference(one), frame_of_reference(other)
+    return mine is None or its is None or mine == its
+
+
+def frame_of_reference(*volumes: Volume) -> str | None:
+    """``None`` where frames of one series have several: some anonymisers give every file its own."""
+    found = {plane_of(frame).frame_of_reference_uid for volume in volumes for frame in volume.frames}
+    return found.pop() if len(found) == 1 else None
 
 
 def same_spacing(one: Spacing | None, other: Spacing | None) -> bool:

@@ -104,6 +104,8 @@ def _missing(study: Study) -> Iterator[Flag]:
     for index, reason in study.not_measured:
         if reason == APART:
             yield Flag("apart", f"slice {index + 1}: a ventricle was found, but {APART}", index)
+    if study.stack.beside:
+        yield Flag("beside", f"next to the stack lie cines that do not go with it: {study.stack.beside}")
     if len(study.slices) < LEAST_SLICES <= len(study.stack.slices):
         yield Flag(
             "few_slices", f"a ventricle was found in {len(study.slices)} of {len(study.stack.slices)} slices only"

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.lv_quantification.cycle import LEAST_FRAMES, faults_of, rr_from_heart_rate, rr_s
-from algorithms.lv_quantification.places import any_near, plane_of, positions_mm, same_place_mm, same_spacing
+from algorithms.lv_quantification.places import (
+    any_near,
+    frame_of_reference,
+    plane_of,
+    positions_mm,
+    same_place_mm,
+    same_spacing,
+)
 from algorithms.lv_quantification.planes import (
     LARGEST_TILT_DEG,
     anchor_deg,
@@ -24,7 +31,7 @@ from algorithms.lv_quantification.planes import (
     normal_to_apex,
     tilt_deg,
 )
-from algorithms.lv_quantification.whole import what_is_missing
+from algorithms.lv_quantification.whole import what_is_missing, what_lies_beside
 from dicom_node.errors import UnsuitableSeries
 from dicom_node.series import Plane, Series, Spacing, Volume
 
@@ -47,6 +54,7 @@ class Stack:
     ``spacing_between_mm`` is the median distance of neighbours, ``None`` for a single slice. ``anchor_deg`` is how
     far the anatomy is turned against the standard display; ``mirrored`` says that the pictures are seen from the base
     and that their columns are to be reversed before (and masks after) the measurement, to which ``anchor_deg`` refers.
+    ``beside``: cines that lie next to the stack and were taken otherwise, in words; empty if there are none.
     """
 
     slices: tuple[Slice, ...]
@@ -57,6 +65,7 @@ class Stack:
     anchor_deg: float
     mirrored: bool
     notes: tuple[str, ...]
+    beside: str = ""
 
     @property
     def frame_count(self) -> int:
@@ -82,9 +91,7 @@ class _Run:
 
     @property
     def frame_of_reference(self) -> str | None:
-        """``None`` where frames of one series have several: some anonymisers give every file its own."""
-        found = {plane_of(frame).frame_of_reference_uid for volume in self.volumes for frame in volume.frames}
-        return found.pop() if len(found) == 1 else None
+        return frame_of_reference(*self.volumes)
 
     def goes_with(self, other: _Run) -> bool:
         mine, its = self.volumes[0], other.volumes[0]
@@ -122,8 +129,9 @@ def short_axis_stack(series: Series, least_cover: float = 0.8) -> Stack:
         raise UnsuitableSeries(f"the short-axis stack of {len(best)} slice(s) cannot be measured: {told}")
     if lost := what_is_missing(best, stacks, series.volumes, faults):
         raise UnsuitableSeries(f"the short-axis stack of {len(best)} slice(s) is not whole: {lost}")
+    beside = what_lies_beside(best, stacks)
     others = [_named(stack, _told(stack, faults)) for stack in stacks if stack is not best]
-    return _stack(best, beat_s, tuple(f"not measured: {text}" for text in (*others, *left_out)))
+    return _stack(best, beat_s, tuple(f"not measured: {text}" for text in (*others, *left_out)), beside)
 
 
 def _short_axis_runs(series: Series) -> tuple[list[_Run], list[str]]:
@@ -167,12 +175,14 @@ def _loader_runs(volumes: Sequence[Volume]) -> list[list[Volume]]:
 def _stacks(runs: Sequence[_Run], faults: dict[int, list[str]]) -> list[list[Volume]]:
     """Runs put together over series; one whose place is taken begins a stack of its own.
 
-    Those with the most faultless slices come first, so that a slice that was broken off does not keep its repeat out.
+    Those with the most faultless slices come first, so that a slice that was broken off does not keep its repeat out;
+    among such of one slice each, from the base, so that a stack grows by even steps.
     """
     begun: list[tuple[_Run, list[Volume], list[float]]] = []
 
-    def rank(run: _Run) -> tuple[int, int]:
-        return -sum(not faults[id(volume)] for volume in run.volumes), -len(run.volumes)
+    def rank(run: _Run) -> tuple[int, int, float]:
+        place = min(positions_mm(run.volumes, normal_to_apex(run.plane)))
+        return -sum(not faults[id(volume)] for volume in run.volumes), -len(run.volumes), place
 
     for run in sorted(runs, key=rank):
         open_to_it = []
@@ -227,7 +237,7 @@ def _named(volumes: Sequence[Volume], faults: str) -> str:
     return f"{named} ({faults})" if faults else named
 
 
-def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ...]) -> Stack:
+def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ...], beside: str) -> Stack:
     plane = plane_of(volumes[0])
     normal = normal_to_apex(plane)
     slices = []
@@ -255,4 +265,5 @@ def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ..
         anchor_deg=anchor_deg(plane),
         mirrored=mirrored,
         notes=tuple(told),
+        beside=beside,
     )

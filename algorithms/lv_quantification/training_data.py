@@ -136,9 +136,9 @@ def read_studies(data: Path, load: Callable[[Sequence[Path]], Series]) -> list[S
     return [read_study(folder, load) for folder in study_folders(data)]
 
 
-def endocardia_of(folder: Path) -> list[NDArray[np.float64]]:
-    """The endocardial contours of one PATIENT, as they are counted where their pictures cannot be read."""
-    return [drawn["i"] for drawn in _lines(folder).values() if "i" in drawn]
+def endocardia_of(folder: Path) -> dict[int, NDArray[np.float64]]:
+    """The endocardial contours of one PATIENT by the number of their file, whether its pictures can be read or not."""
+    return {number: drawn["i"] for number, drawn in _lines(folder).items() if "i" in drawn}
 
 
 def passed_over(data: Path) -> list[str]:

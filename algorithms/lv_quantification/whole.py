@@ -7,17 +7,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from algorithms.lv_quantification.cycle import LEAST_FRAMES
-from algorithms.lv_quantification.places import any_near, plane_of, positions_mm, same_place_mm, same_spacing
+from algorithms.lv_quantification.cycle import CARDIAC_TIMES, LEAST_FRAMES
+from algorithms.lv_quantification.places import (
+    SAME_PLACE_MM,
+    any_near,
+    plane_of,
+    positions_mm,
+    same_frame_of_reference,
+    same_place_mm,
+    same_spacing,
+)
 from algorithms.lv_quantification.planes import are_parallel, normal_to_apex
 from dicom_node.series import Volume
 
-FREE_PLACE = 0.75
-"""Of the slices' distance from each of them: a slice that is so far belongs between them or beside them."""
+UNSEEN = 0.8
+"""Of a slice's thickness: a slice that is so far from every other shows a piece of the heart that they do not."""
 NEXT_PLACE = 1.5
 """Of the slices' distance beyond the first or the last: a slice so near is the next one of the same stack."""
 LARGEST_GAP = 2.5
-"""Of the slices' distance: one that is missing can be bridged, two cannot."""
+"""Of the slices' smallest distance: one that is missing can be bridged, two cannot."""
+LEAST_OF_A_PART = 2
+"""A lone slice far from the others is a test or another structure, no part of a stack with a hole."""
+NEARLY_WHOLE = 0.8
+"""Of the others' frames: a slice with more of them, but not all, has lost some on its way."""
+LONGEST = 1.5
+"""Times the others' frames in time: longer ones are of several heartbeats (perfusion, mapping, real time)."""
 
 
 def what_is_missing(
@@ -34,8 +48,23 @@ def what_is_missing(
         volumes: everything that came.
         faults: of the slices of all stacks, by ``id``.
     """
-    others = [stack for stack in stacks if stack is not best]
-    return _gaps(best) or _lost(best, volumes, faults) or _unlike(best, others)
+    lost = [
+        _difference(volume, best[0])
+        for volume, inside in _otherwise(best, stacks)
+        if inside or _has_lost_frames(volume, best[0])
+    ]
+    told = "; ".join(
+        f"{count} slice(s) of other series lie between its slices or next to them, but differ: {difference}; needs "
+        "slices that are whole and taken alike: send them so, or keep other acquisitions out"
+        for difference, count in Counter(lost).items()
+    )
+    return _gaps(best) or _lost(best, volumes, faults) or told
+
+
+def what_lies_beside(best: Sequence[Volume], stacks: Sequence[Sequence[Volume]]) -> str:
+    """Cines next to the ends of the stack that were taken otherwise, in words: the ventricle may go on in them."""
+    found = Counter(_difference(volume, best[0]) for volume, inside in _otherwise(best, stacks) if not inside)
+    return "; ".join(f"{count} slice(s): {difference}" for difference, count in found.items())
 
 
 def _gaps(best: Sequence[Volume]) -> str:
@@ -43,12 +72,16 @@ def _gaps(best: Sequence[Volume]) -> str:
     gaps = np.diff(positions_mm(best, normal_to_apex(plane_of(best[0]))))
     if len(gaps) < 2:
         return ""
-    distance = float(np.median(gaps))
+    distance = float(gaps.min())
+    if distance < SAME_PLACE_MM:
+        return (
+            f"{np.count_nonzero(gaps < SAME_PLACE_MM)} of its slices share the place of another; needs one acquisition"
+        )
     return "; ".join(
         f"slices are missing between slice {number} and {number + 1} of those that came, which are {gap:.0f} mm apart "
-        f"(the others {distance:.0f} mm); needs every slice: send them, too"
+        f"(others {distance:.0f} mm); needs every slice: send them, too"
         for number, gap in enumerate(gaps, start=1)
-        if gap > LARGEST_GAP * distance
+        if gap > LARGEST_GAP * distance and min(number, len(best) - number) >= LEAST_OF_A_PART
     )
 
 
@@ -80,30 +113,42 @@ def _lost(best: Sequence[Volume], volumes: Sequence[Volume], faults: dict[int, l
     return "; ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 
-def _unlike(best: Sequence[Volume], others: Sequence[Sequence[Volume]]) -> str:
-    """Slices of other series that lie where one of the stack is missing, or next to it, but do not go with it.
+def _otherwise(best: Sequence[Volume], stacks: Sequence[Sequence[Volume]]) -> list[tuple[Volume, bool]]:
+    """Cines of one heartbeat that show a piece of the heart inside the stack (True) or next to it (False), and differ.
 
     A scanner that writes each slice as a series has lost a frame of that slice, or it was taken with another field of
     view or number of phases. What has a slice where the stack has one is an acquisition of its own.
     """
     plane = plane_of(best[0])
     normal = normal_to_apex(plane)
-    taken = np.array(positions_mm(best, normal))
-    distance = float(np.median(np.diff(taken))) if len(taken) > 1 else (plane.thickness_mm or 0.0)
-    low, high = taken.min() - NEXT_PLACE * distance, taken.max() + NEXT_PLACE * distance
-    reasons = Counter[str]()
-    for stack in others:
+    taken = positions_mm(best, normal)
+    unseen_mm = UNSEEN * (plane.thickness_mm or 0.0)
+    step_mm = float(np.diff(taken).min()) if len(taken) > 1 else plane.thickness_mm or 0.0
+    found = []
+    for stack in stacks:
+        if stack is best or unseen_mm == 0.0 or not are_parallel(plane_of(stack[0]), plane):
+            continue
         places = positions_mm(stack, normal)
-        if not any_near(places, taken.tolist(), FREE_PLACE * distance) and are_parallel(plane_of(stack[0]), plane):
-            for volume, place in zip(stack, places, strict=True):
-                alike = len(volume.frames) >= LEAST_FRAMES and _same_frame_of_reference(volume, best[0])
-                if alike and low <= place <= high:
-                    reasons[_difference(volume, best[0])] += 1
-    return "; ".join(
-        f"{count} slice(s) of other series lie between its slices or next to them, but differ: {told}; needs "
-        "slices that are whole and taken alike: send them so, or keep other acquisitions out"
-        for told, count in reasons.items()
-    )
+        if any_near(places, taken, unseen_mm):
+            continue
+        for volume, place in zip(stack, places, strict=True):
+            near = min(taken) - NEXT_PLACE * step_mm <= place <= max(taken) + NEXT_PLACE * step_mm
+            if near and _is_of_one_beat(volume, best[0]) and same_frame_of_reference(volume, best[0]):
+                found.append((volume, min(taken) < place < max(taken)))
+    return found
+
+
+def _is_of_one_beat(volume: Volume, other: Volume) -> bool:
+    """Whether it is a cine of the heart cycle, as ``other`` is."""
+    if len(volume.frames) < LEAST_FRAMES or volume.timing is None or other.timing is None:
+        return False
+    return volume.timing.source in CARDIAC_TIMES and volume.timing.times_s[-1] <= LONGEST * other.timing.times_s[-1]
+
+
+def _has_lost_frames(volume: Volume, other: Volume) -> bool:
+    """Whether it is taken as ``other`` was, and lacks a few frames."""
+    same = (volume.rows, volume.columns) == (other.rows, other.columns) and same_spacing(volume.spacing, other.spacing)
+    return same and NEARLY_WHOLE * len(other.frames) < len(volume.frames) < len(other.frames)
 
 
 def _difference(volume: Volume, other: Volume) -> str:
@@ -118,9 +163,3 @@ def _difference(volume: Volume, other: Volume) -> str:
     if not same_spacing(volume.spacing, other.spacing):
         told.append("another PixelSpacing")
     return ", ".join(told) or "too near to each other"
-
-
-def _same_frame_of_reference(one: Volume, other: Volume) -> bool:
-    """Or none that is known, as where an anonymiser gave every file its own."""
-    found = [{frame.plane.frame_of_reference_uid for frame in volume.frames if frame.plane} for volume in (one, other)]
-    return any(len(uids) != 1 for uids in found) or found[0] == found[1]

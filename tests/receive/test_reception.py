@@ -276,7 +276,7 @@ def test_commands_without_their_data_sets_end_the_association_and_hold_no_file(r
     node = reception()
     node.sender().put((3, command("1.2.3.4.1")), (3, command("1.2.3.4.2")))
     until(lambda: not node.receiver._sessions, "the association is over", 10)
-    assert list(node.inbox.incoming.iterdir()) == []
+    until(lambda: not list(node.inbox.incoming.iterdir()), "its file is gone", 10)
     assert node.sender().echo()
 
 

@@ -176,10 +176,11 @@ def test_what_is_no_short_axis_study_is_named(collection, judge, grey_seers):
     assert any(note.startswith("SC-X-1 is refused, and counts as not found: ") for note in report.notes)
 
 
-def test_contours_outside_the_measured_stack_count_as_not_found(collection, judge, grey_seers):
-    """The last slice lost a frame: the node refuses the stack; one of another kind it leaves out, with its contours."""
+@pytest.mark.parametrize("first", [1, 31])
+def test_contours_outside_the_measured_stack_count_as_not_found(collection, judge, grey_seers, first):
+    """A slice of another series and frame of reference, which the node leaves out, with its contours."""
     folder = collection.dicom("SC-X-1", [24.0, 22.0, 18.0, 14.0])
-    for number in range(31, 41):
+    for number in range(first, first + 10):
         path = folder / "dicom" / f"{number}.dcm"
         header = pydicom.dcmread(path)
         header.SeriesInstanceUID, header.FrameOfReferenceUID = "1.2.3.5", "1.10"
@@ -205,6 +206,7 @@ def test_a_patient_that_cannot_be_read_counts_as_not_found(collection, judge, gr
     assert (by_patient["SC-X-1"]["frames"], by_patient["SC-X-1"]["endocardium_dice_mean"]) == (6, 0.0)
     assert by_patient["SC-X-1"]["cavity_area_error_percent"] == pytest.approx(100.0)
     assert by_patient["SC-Y-1"]["endocardium_dice_mean"] > 0.95
+    assert report.values["left_out"] == []
     assert any(note.startswith("SC-X-1 cannot be read, and counts as not found: ") for note in report.notes)
 
 

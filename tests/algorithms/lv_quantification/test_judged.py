@@ -7,7 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from algorithms.lv_quantification.judged import dice, frames_of_study, judged_frame, judged_study
+from algorithms.lv_quantification.judged import (
+    dice,
+    frames_not_found,
+    frames_of_study,
+    judged_frame,
+    judged_study,
+    slice_key,
+)
 from algorithms.lv_quantification.stack import short_axis_stack
 from algorithms.lv_quantification.study import study_of
 from algorithms.lv_quantification.training_data import Contours
@@ -79,7 +86,11 @@ def test_frames_of_a_study_are_those_that_the_expert_drew(study):
     contours = drawn(study.stack, {ED: 1.0, ES: 0.7}, epicardium_at=ED)
     frames = frames_of_study("P", study.stack, study.slices, contours)
     assert len(frames) == 10
-    assert {frame.slice_key for frame in frames} == {f"P/{number}" for number in range(1, 6)}
+    keys = [slice_key("P", part.volume) for part in study.stack.slices]
+    assert len(set(keys)) == 5
+    assert [frame.slice_key for frame in frames] == [key for key in keys for _ in (ED, ES)]
+    lost = frames_not_found("P", [part.volume for part in study.stack.slices][::-1], contours)
+    assert {frame.slice_key for frame in lost} == set(keys)  # the same slice, wherever it comes
     assert all(frame.physical and frame.found for frame in frames)
     assert min(frame.dice for frame in frames) > 0.93
     assert sum(frame.inside_dice is not None for frame in frames) == 5

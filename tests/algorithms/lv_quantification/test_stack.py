@@ -95,36 +95,104 @@ def one_series_each(cine, places_mm, **changed):
     return [cine(place, series_uid=f"1.{round(10 * place)}.{len(changed)}", **changed) for place in places_mm]
 
 
-def test_a_slice_that_lost_a_frame_is_not_left_out_of_its_stack(cine):
+def thick(volumes, thickness_mm):
+    return [
+        replace(
+            one,
+            frames=tuple(replace(frame, plane=replace(frame.plane, thickness_mm=thickness_mm)) for frame in one.frames),
+        )
+        for one in volumes
+    ]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 9])
+def test_a_slice_that_lost_a_frame_is_not_left_out_of_its_stack(cine, count):
     """Wherever it lies: measured without it, the volumes would be too small."""
-    for place in (0.0, 20.0, 40.0):
-        others = one_series_each(cine, [other for other in (0.0, 10.0, 20.0, 30.0, 40.0) if other != place])
+    places = [10.0 * number for number in range(count)]
+    for place in places:
+        others = one_series_each(cine, [other for other in places if other != place])
         short = cine(place, frames=19, series_uid="1.7")
         refused(Series("1", (*others, short)), "1 slice(s) of other series", "19 frames where the others have 20")
 
 
-def test_slices_taken_otherwise_in_the_middle_of_a_stack(cine):
-    first = one_series_each(cine, (0.0, 10.0, 20.0))
-    spacing = Spacing(1.2, 1.2)
-    refused(Series("1", (*first, *one_series_each(cine, (30.0, 40.0), spacing=spacing))), "1 slice(s)", "PixelSpacing")
-    refused(Series("1", (*first, *one_series_each(cine, (30.0, 40.0), frames=22))), "22 frames")
-    far = one_series_each(cine, (60.0, 70.0), frames=22)
-    assert len(short_axis_stack(Series("1", (*first, *far))).slices) == 3
-    elsewhere = cine(30.0, frames=22, plane=replace(first[0].frames[0].plane, frame_of_reference_uid="1.8"))
-    assert len(short_axis_stack(Series("1", (*first, elsewhere))).slices) == 3
+def test_slices_of_two_numbers_of_phases_by_turns(cine):
+    """Prospective gating: the heart rate has changed from breath-hold to breath-hold."""
+    by_turns = [
+        one_series_each(cine, [10.0 * number], frames=24 + number % 2, cardiac_images=None)[0] for number in range(8)
+    ]
+    refused(Series("1", tuple(by_turns)), "3 slice(s) of other series", "frames where the others have")
+
+
+def test_slices_taken_otherwise(cine, plane_at):
+    """In the middle of a stack they are missing; next to it they are a doubt; further away nothing."""
+    first = one_series_each(cine, (0.0, 10.0, 30.0, 40.0))
+    refused(Series("1", (*first, cine(20.0, spacing=Spacing(1.2, 1.2), series_uid="1.7"))), "PixelSpacing")
+    for place, changed, told in [
+        (50.0, {"spacing": Spacing(1.2, 1.2)}, "another PixelSpacing"),
+        (-10.0, {"frames": 30}, "30 frames where the others have 20"),
+    ]:
+        stack = short_axis_stack(Series("1", (*first, *one_series_each(cine, (place,), **changed))))
+        assert len(stack.slices) == 4
+        assert stack.beside == f"1 slice(s): {told}"
+    for far in (
+        one_series_each(cine, (80.0, 90.0), frames=22),
+        [cine(20.0, frames=22, plane=replace(plane_at(20.0), frame_of_reference_uid="1.8"), series_uid="1.7")],
+    ):
+        stack = short_axis_stack(Series("1", (*first, *far)))
+        assert len(stack.slices) == 4
+        assert not stack.beside
+
+
+def test_other_kinds_of_pictures_in_the_same_plane_are_no_slices_of_the_stack(cine):
+    """Perfusion goes on for many beats, mapping has no times of a cycle, tagging lies where the stack is."""
+    first = one_series_each(cine, (0.0, 10.0, 20.0, 40.0, 50.0))
+    times = tuple(0.8 * number for number in range(60))
+    perfusion = cine(30.0, frames=60, timing=Timing(times, "TriggerTime", rr_interval_s=0.8), series_uid="1.7")
+    mapping = cine(60.0, frames=8, timing=None, spacing=Spacing(2.0, 2.0), series_uid="1.8")
+    tagging = cine(20.0, frames=16, series_uid="1.9")
+    stack = short_axis_stack(Series("1", (*first, perfusion, mapping, tagging)))
+    assert len(stack.slices) == 5
+    assert not stack.beside
 
 
 def test_a_hole_of_two_slices_is_no_whole_stack(cine):
     refused(
         Series("1", tuple(one_series_each(cine, (0.0, 10.0, 20.0, 50.0, 60.0)))),
         "slices are missing between slice 3 and 4",
-        "30 mm apart (the others 10 mm)",
+        "30 mm apart (others 10 mm)",
     )
     bridged = short_axis_stack(Series("1", tuple(one_series_each(cine, (0.0, 10.0, 20.0, 40.0, 50.0)))))
     assert len(bridged.slices) == 5
 
 
-@pytest.mark.parametrize("shift_mm", [1.0, 4.5, 7.0])
+def test_a_lone_slice_far_from_the_stack_is_no_hole(cine):
+    """Great vessels, or a test: it is looked at, and found to be apart."""
+    stack = short_axis_stack(Series("1", tuple(one_series_each(cine, (-60.0, 0.0, 10.0, 20.0, 30.0)))))
+    assert len(stack.slices) == 5
+    assert stack.spacing_between_mm == pytest.approx(10.0)
+
+
+def test_slices_that_share_a_place_are_told_as_such(cine):
+    twice = [cine(place + shift, index=i) for i, (place, shift) in enumerate([(0, 0), (0, 0.3), (10, 0), (10, 0.3)])]
+    refused(Series("1", tuple(twice)), "2 of its slices share the place of another", "one acquisition")
+
+
+@pytest.mark.parametrize(("thickness_mm", "step_mm"), [(8.0, 7.0), (8.0, 6.0), (10.0, 8.0), (8.0, 8.0), (6.0, 10.0)])
+def test_slices_that_overlap_a_little_or_not_are_one_stack(cine, thickness_mm, step_mm):
+    volumes = thick(one_series_each(cine, [step_mm * number for number in range(8)]), thickness_mm)
+    for order in (volumes, volumes[::-1], [*volumes[::2], *volumes[1::2]]):
+        stack = short_axis_stack(Series("1", tuple(order)))
+        assert len(stack.slices) == 8
+        assert stack.spacing_between_mm == pytest.approx(step_mm)
+        assert not stack.beside
+
+
+def test_uneven_steps_are_one_stack(cine):
+    volumes = one_series_each(cine, (0.0, 8.0, 16.0, 24.0, 31.0, 39.0, 47.0))
+    assert len(short_axis_stack(Series("1", tuple(volumes))).slices) == 7
+
+
+@pytest.mark.parametrize("shift_mm", [1.0, 4.5])
 def test_acquisitions_beside_each_other_are_not_one_stack(cine, shift_mm):
     """Rest and stress, or a patient who has moved: slices of 8 mm every 10 mm, and again in between."""
     rest = one_series_each(cine, range(0, 80, 10))
@@ -132,6 +200,13 @@ def test_acquisitions_beside_each_other_are_not_one_stack(cine, shift_mm):
     stack = short_axis_stack(Series("1", (*stress, *rest)))
     assert [part.position_mm for part in stack.slices] == pytest.approx(range(0, 80, 10))
     assert any("another short-axis acquisition, 6 slice(s)" in note for note in stack.notes)
+
+
+def test_a_lone_slice_of_unknown_thickness_taken_twice(cine):
+    first, second = thick(one_series_each(cine, (0.0,)), None)[0], thick([cine(0.0, series_uid="1.7")], None)[0]
+    assert len(short_axis_stack(Series("1", (first, second))).slices) == 1
+    shorter = thick([cine(0.0, frames=16, series_uid="1.7")], None)[0]
+    assert len(short_axis_stack(Series("1", (first, shorter))).slices) == 1
 
 
 def test_a_slice_that_was_broken_off_and_taken_again(cine):
