@@ -13,6 +13,8 @@ SAME_PLACE_MM = 1.0
 SAME_PLACE = 0.6
 """Of a slice's thickness: nearer ones of two series show the same piece of the heart. Slices that overlap by more than
 that are hardly ever taken; two acquisitions beside each other are."""
+WIDE = 1.5
+"""Times the smallest distance of two slices: a wider one has a slice missing in it."""
 SPACING_WITHIN = 1e-3
 
 
@@ -48,6 +50,12 @@ def frame_of_reference(*volumes: Volume) -> str | None:
     """``None`` where frames of one series have several: some anonymisers give every file its own."""
     found = {plane_of(frame).frame_of_reference_uid for volume in volumes for frame in volume.frames}
     return found.pop() if len(found) == 1 else None
+
+
+def step_mm(positions_in_order: Sequence[float]) -> float:
+    """From slice to slice, of two or more: the middle of those distances that no missing slice has made wide."""
+    gaps = np.diff(positions_in_order)
+    return float(np.median(gaps[gaps <= WIDE * gaps.min()]))
 
 
 def same_spacing(one: Spacing | None, other: Spacing | None) -> bool:

@@ -22,6 +22,7 @@ from algorithms.lv_quantification.places import (
     positions_mm,
     same_place_mm,
     same_spacing,
+    step_mm,
 )
 from algorithms.lv_quantification.planes import (
     LARGEST_TILT_DEG,
@@ -51,9 +52,10 @@ class Slice:
 class Stack:
     """Slices in order from base to apex, all of one grid and one number of frames.
 
-    ``spacing_between_mm`` is the median distance of neighbours, ``None`` for a single slice. ``anchor_deg`` is how
-    far the anatomy is turned against the standard display; ``mirrored`` says that the pictures are seen from the base
-    and that their columns are to be reversed before (and masks after) the measurement, to which ``anchor_deg`` refers.
+    ``spacing_between_mm`` is the distance of neighbours (places.step_mm), ``None`` for a single slice. ``anchor_deg`` is
+    how far the anatomy is turned against the standard display; ``mirrored`` says that the pictures are seen from the
+    base and that their columns are to be reversed before (and masks after) the measurement, to which ``anchor_deg``
+    refers.
     ``beside``: cines that lie next to the stack and were taken otherwise, in words; empty if there are none.
     """
 
@@ -203,7 +205,7 @@ def _misfit(places: Sequence[float], taken: Sequence[float]) -> float:
     """How far places are off the even steps of a stack, 0..0.5 of a step: what tells two acquisitions apart."""
     if len(taken) < 2:
         return 0.5
-    steps = (np.array(places) - taken[0]) / float(np.median(np.diff(np.sort(taken))))
+    steps = (np.array(places) - taken[0]) / step_mm(np.sort(taken).tolist())
     return float(np.abs(steps - np.round(steps)).mean())
 
 
@@ -255,12 +257,11 @@ def _stack(volumes: Sequence[Volume], beat_s: float | None, notes: tuple[str, ..
         told.append("the pictures are seen from the base; they were measured with their columns reversed")
     spacing = volumes[0].spacing
     assert spacing is not None
-    gaps = np.diff([part.position_mm for part in slices])
     return Stack(
         slices=tuple(slices),
         spacing=spacing,
         thickness_mm=plane.thickness_mm,
-        spacing_between_mm=float(np.median(gaps)) if len(gaps) else None,
+        spacing_between_mm=step_mm([part.position_mm for part in slices]) if len(slices) > 1 else None,
         rr_ms=float(np.median(beats)) if beats else None,
         anchor_deg=anchor_deg(plane),
         mirrored=mirrored,

@@ -16,6 +16,7 @@ from algorithms.lv_quantification.places import (
     same_frame_of_reference,
     same_place_mm,
     same_spacing,
+    step_mm,
 )
 from algorithms.lv_quantification.planes import are_parallel, normal_to_apex
 from dicom_node.series import Volume
@@ -25,7 +26,7 @@ UNSEEN = 0.8
 NEXT_PLACE = 1.5
 """Of the slices' distance beyond the first or the last: a slice so near is the next one of the same stack."""
 LARGEST_GAP = 2.5
-"""Of the slices' smallest distance: one that is missing can be bridged, two cannot."""
+"""Of the slices' distance: one that is missing can be bridged, two cannot."""
 LEAST_OF_A_PART = 2
 """A lone slice far from the others is a test or another structure, no part of a stack with a hole."""
 NEARLY_WHOLE = 0.8
@@ -69,11 +70,12 @@ def what_lies_beside(best: Sequence[Volume], stacks: Sequence[Sequence[Volume]])
 
 def _gaps(best: Sequence[Volume]) -> str:
     """Where two slices or more are missing inside the stack: volumes would leave out a part of the heart."""
-    gaps = np.diff(positions_mm(best, normal_to_apex(plane_of(best[0]))))
+    positions = positions_mm(best, normal_to_apex(plane_of(best[0])))
+    gaps = np.diff(positions)
     if len(gaps) < 2:
         return ""
-    distance = float(gaps.min())
-    if distance < SAME_PLACE_MM:
+    distance = step_mm(positions)
+    if gaps.min() < SAME_PLACE_MM:
         return (
             f"{np.count_nonzero(gaps < SAME_PLACE_MM)} of its slices share the place of another; needs one acquisition"
         )
@@ -123,7 +125,7 @@ def _otherwise(best: Sequence[Volume], stacks: Sequence[Sequence[Volume]]) -> li
     normal = normal_to_apex(plane)
     taken = positions_mm(best, normal)
     unseen_mm = UNSEEN * (plane.thickness_mm or 0.0)
-    step_mm = float(np.diff(taken).min()) if len(taken) > 1 else plane.thickness_mm or 0.0
+    reach_mm = NEXT_PLACE * (step_mm(taken) if len(taken) > 1 else plane.thickness_mm or 0.0)
     found = []
     for stack in stacks:
         if stack is best or unseen_mm == 0.0 or not are_parallel(plane_of(stack[0]), plane):
@@ -132,7 +134,7 @@ def _otherwise(best: Sequence[Volume], stacks: Sequence[Sequence[Volume]]) -> li
         if any_near(places, taken, unseen_mm):
             continue
         for volume, place in zip(stack, places, strict=True):
-            near = min(taken) - NEXT_PLACE * step_mm <= place <= max(taken) + NEXT_PLACE * step_mm
+            near = min(taken) - reach_mm <= place <= max(taken) + reach_mm
             if near and _is_of_one_beat(volume, best[0]) and same_frame_of_reference(volume, best[0]):
                 found.append((volume, min(taken) < place < max(taken)))
     return found

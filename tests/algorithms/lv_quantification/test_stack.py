@@ -161,8 +161,10 @@ def test_a_hole_of_two_slices_is_no_whole_stack(cine):
         "slices are missing between slice 3 and 4",
         "30 mm apart (others 10 mm)",
     )
-    bridged = short_axis_stack(Series("1", tuple(one_series_each(cine, (0.0, 10.0, 20.0, 40.0, 50.0)))))
-    assert len(bridged.slices) == 5
+    for places in ((0.0, 10.0, 20.0, 40.0, 50.0), (0.0, 10.0, 30.0), (0.0, 20.0, 30.0, 50.0, 70.0)):
+        bridged = short_axis_stack(Series("1", tuple(one_series_each(cine, places))))
+        assert len(bridged.slices) == len(places)
+        assert bridged.spacing_between_mm == pytest.approx(10.0)
 
 
 def test_a_lone_slice_far_from_the_stack_is_no_hole(cine):
