@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from algorithms.lv_quantification.cycle import LEAST_FRAMES, faults_of, rr_from_heart_rate, rr_s
 from algorithms.lv_quantification.places import (
+    SAME_PLACE_MM,
     any_near,
     frame_of_reference,
     plane_of,
@@ -52,8 +53,8 @@ class Slice:
 class Stack:
     """Slices in order from base to apex, all of one grid and one number of frames.
 
-    ``spacing_between_mm`` is the distance of neighbours (places.step_mm), ``None`` for a single slice. ``anchor_deg`` is
-    how far the anatomy is turned against the standard display; ``mirrored`` says that the pictures are seen from the
+    ``spacing_between_mm`` is the distance of neighbours (places.step_mm), ``None`` for a single slice. ``anchor_deg``
+    is how far the anatomy is turned against the standard display; ``mirrored`` says that the pictures are seen from the
     base and that their columns are to be reversed before (and masks after) the measurement, to which ``anchor_deg``
     refers.
     ``beside``: cines that lie next to the stack and were taken otherwise, in words; empty if there are none.
@@ -205,7 +206,7 @@ def _misfit(places: Sequence[float], taken: Sequence[float]) -> float:
     """How far places are off the even steps of a stack, 0..0.5 of a step: what tells two acquisitions apart."""
     if len(taken) < 2:
         return 0.5
-    steps = (np.array(places) - taken[0]) / step_mm(np.sort(taken).tolist())
+    steps = (np.array(places) - taken[0]) / max(step_mm(np.sort(taken).tolist()), SAME_PLACE_MM)
     return float(np.abs(steps - np.round(steps)).mean())
 
 
