@@ -48,9 +48,10 @@ rules:
       any:
         - CardiacNumberOfImages: {{min: 5}}
         - {{CardiacSynchronizationTechnique: [RETROSPECTIVE, PROSPECTIVE], NumberOfFrames: {{min: 5}}}}
+        - {{TriggerTime: {{exists: true}}, SeriesDescription: {{matches: '(?i)cine'}}}}
         - TriggerTime: {{exists: true}}
           SeriesDescription:
-            matches: '(?i)cine|short.?axis|(^|[^a-z])sax?([^a-z]|$)'
+            matches: '(?i)short.?axis|(^|[^a-z])sax?([^a-z]|$)'
             not: {{matches: '(?i)perf|molli|map|lge|psir|tag'}}
     group: study
     run: lv_quantification

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from dicom_node.series import Frame, Plane, Spacing, Volume
 
 SAME_PLACE_MM = 1.0
-SAME_PLACE = 0.6
-"""Of a slice's thickness: nearer ones of two series show the same piece of the heart. Slices that overlap by more than
-that are hardly ever taken; two acquisitions beside each other are."""
+SAME_PLACE = 0.9
+"""Of a slice's thickness: nearer ones of two series show the same piece of the heart."""
 WIDE = 1.5
-"""Times the smallest distance of two slices: a wider one has a slice missing in it."""
+"""Times the usual distance of two slices: in a wider one a slice is missing."""
 SPACING_WITHIN = 1e-3
 
 
@@ -55,7 +54,8 @@ def frame_of_reference(*volumes: Volume) -> str | None:
 def step_mm(positions_in_order: Sequence[float]) -> float:
     """From slice to slice, of two or more: the middle of those distances that no missing slice has made wide."""
     gaps = np.diff(positions_in_order)
-    return float(np.median(gaps[gaps <= WIDE * gaps.min()]))
+    usual = np.quantile(gaps, 0.25, method="lower")
+    return float(np.median(gaps[gaps <= WIDE * usual]))
 
 
 def same_spacing(one: Spacing | None, other: Spacing | None) -> bool:

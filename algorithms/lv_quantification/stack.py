@@ -38,6 +38,10 @@ from dicom_node.errors import UnsuitableSeries
 from dicom_node.series import Plane, Series, Spacing, Volume
 
 TOLD_FAULTS = 4
+MOST_OVERLAP = 0.7
+"""Of a slice's thickness, from slice to slice."""
+UNEVEN = 0.2
+"""Of that distance: by so much steps of one row may differ from each other."""
 
 
 @dataclass(frozen=True)
@@ -178,14 +182,13 @@ def _loader_runs(volumes: Sequence[Volume]) -> list[list[Volume]]:
 def _stacks(runs: Sequence[_Run], faults: dict[int, list[str]]) -> list[list[Volume]]:
     """Runs put together over series; one whose place is taken begins a stack of its own.
 
-    Those with the most faultless slices come first, so that a slice that was broken off does not keep its repeat out;
-    among such of one slice each, from the base, so that a stack grows by even steps.
+    Those with the most faultless slices come first, so that a slice that was broken off does not keep its repeat out.
+    Slices that overlap a little come apart in this, and are put together where they make one even row.
     """
     begun: list[tuple[_Run, list[Volume], list[float]]] = []
 
-    def rank(run: _Run) -> tuple[int, int, float]:
-        place = min(positions_mm(run.volumes, normal_to_apex(run.plane)))
-        return -sum(not faults[id(volume)] for volume in run.volumes), -len(run.volumes), place
+    def rank(run: _Run) -> tuple[int, int]:
+        return -sum(not faults[id(volume)] for volume in run.volumes), -len(run.volumes)
 
     for run in sorted(runs, key=rank):
         open_to_it = []
@@ -199,7 +202,30 @@ def _stacks(runs: Sequence[_Run], faults: dict[int, list[str]]) -> list[list[Vol
             taken.extend(places)
         else:
             begun.append((run, list(run.volumes), positions_mm(run.volumes, normal_to_apex(run.plane))))
-    return [volumes for _, volumes, _ in begun]
+    return _rows(begun)
+
+
+def _rows(begun: Sequence[tuple[_Run, list[Volume], list[float]]]) -> list[list[Volume]]:
+    """Stacks whose slices lie in the gaps of another's and make one even row with them, put together."""
+    whole: list[tuple[_Run, list[Volume], list[float]]] = []
+    for run, volumes, taken in begun:
+        for first, into, places in whole:
+            if run.goes_with(first) and _even(sorted([*places, *taken]), first.plane):
+                into.extend(volumes)
+                places.extend(taken)
+                break
+        else:
+            whole.append((run, volumes, taken))
+    return [volumes for _, volumes, _ in whole]
+
+
+def _even(places: Sequence[float], plane: Plane) -> bool:
+    """Whether they are one row of slices that overlap a little, some of them missing; rest and stress beside each other
+    overlap more."""
+    step = step_mm(places)
+    steps = np.diff(places) / max(step, SAME_PLACE_MM)
+    least = max(SAME_PLACE_MM, MOST_OVERLAP * (plane.thickness_mm or 0.0))
+    return bool(step >= least and (np.abs(steps - np.maximum(np.round(steps), 1.0)) <= UNEVEN).all())
 
 
 def _misfit(places: Sequence[float], taken: Sequence[float]) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from algorithms.lv_quantification.cycle import CARDIAC_TIMES, LEAST_FRAMES
 from algorithms.lv_quantification.places import (
     SAME_PLACE_MM,
+    WIDE,
     any_near,
     plane_of,
     positions_mm,
@@ -21,14 +22,16 @@ from algorithms.lv_quantification.places import (
 from algorithms.lv_quantification.planes import are_parallel, normal_to_apex
 from dicom_node.series import Volume
 
-UNSEEN = 0.8
-"""Of a slice's thickness: a slice that is so far from every other shows a piece of the heart that they do not."""
+UNSEEN, OF_A_STEP = 0.8, 0.75
+"""Of a slice's thickness, and of the distance of slices: what is so far from every slice shows what they do not."""
+ROOM = 0.95
+"""Of a slice's thickness to either side: so much room has a slice that is missing between two others."""
 NEXT_PLACE = 1.5
 """Of the slices' distance beyond the first or the last: a slice so near is the next one of the same stack."""
 LARGEST_GAP = 2.5
 """Of the slices' distance: one that is missing can be bridged, two cannot."""
-LEAST_OF_A_PART = 2
-"""A lone slice far from the others is a test or another structure, no part of a stack with a hole."""
+LEAST_ABOVE = 2
+"""A lone slice far above the others is a test, or great vessels, and no part of a stack with a hole."""
 NEARLY_WHOLE = 0.8
 """Of the others' frames: a slice with more of them, but not all, has lost some on its way."""
 LONGEST = 1.5
@@ -83,7 +86,7 @@ def _gaps(best: Sequence[Volume]) -> str:
         f"slices are missing between slice {number} and {number + 1} of those that came, which are {gap:.0f} mm apart "
         f"(others {distance:.0f} mm); needs every slice: send them, too"
         for number, gap in enumerate(gaps, start=1)
-        if gap > LARGEST_GAP * distance and min(number, len(best) - number) >= LEAST_OF_A_PART
+        if gap > LARGEST_GAP * distance and number >= LEAST_ABOVE
     )
 
 
@@ -124,20 +127,34 @@ def _otherwise(best: Sequence[Volume], stacks: Sequence[Sequence[Volume]]) -> li
     plane = plane_of(best[0])
     normal = normal_to_apex(plane)
     taken = positions_mm(best, normal)
-    unseen_mm = UNSEEN * (plane.thickness_mm or 0.0)
-    reach_mm = NEXT_PLACE * (step_mm(taken) if len(taken) > 1 else plane.thickness_mm or 0.0)
+    thickness_mm = plane.thickness_mm
+    step = step_mm(taken) if len(taken) > 1 else thickness_mm
+    if step is None:
+        return []
+    unseen_mm = min(OF_A_STEP * step, UNSEEN * (thickness_mm or step))
     found = []
     for stack in stacks:
-        if stack is best or unseen_mm == 0.0 or not are_parallel(plane_of(stack[0]), plane):
+        if stack is best or not are_parallel(plane_of(stack[0]), plane):
             continue
         places = positions_mm(stack, normal)
-        if any_near(places, taken, unseen_mm):
+        beside = [any_near([place], taken, unseen_mm) for place in places]
+        if 2 * sum(beside) > len(beside):
             continue
-        for volume, place in zip(stack, places, strict=True):
-            near = min(taken) - reach_mm <= place <= max(taken) + reach_mm
-            if near and _is_of_one_beat(volume, best[0]) and same_frame_of_reference(volume, best[0]):
-                found.append((volume, min(taken) < place < max(taken)))
+        for volume, place, seen in zip(stack, places, beside, strict=True):
+            near = taken[0] - NEXT_PLACE * step <= place <= taken[-1] + NEXT_PLACE * step
+            inside = taken[0] < place < taken[-1]
+            if seen or not near or (inside and not _has_room(place, taken, step, thickness_mm)):
+                continue
+            if _is_of_one_beat(volume, best[0]) and same_frame_of_reference(volume, best[0]):
+                found.append((volume, inside))
     return found
+
+
+def _has_room(place: float, taken: Sequence[float], step: float, thickness_mm: float | None) -> bool:
+    """Whether a slice is missing there: two slices are further apart than others, or leave one unseen between them."""
+    at = int(np.searchsorted(taken, place))
+    below, above = place - taken[at - 1], taken[at] - place
+    return below + above > WIDE * step or (thickness_mm is not None and min(below, above) >= ROOM * thickness_mm)
 
 
 def _is_of_one_beat(volume: Volume, other: Volume) -> bool:
@@ -148,7 +165,9 @@ def _is_of_one_beat(volume: Volume, other: Volume) -> bool:
 
 
 def _has_lost_frames(volume: Volume, other: Volume) -> bool:
-    """Whether it is taken as ``other`` was, and lacks a few frames."""
+    """Whether it is taken as ``other`` was, and lacks a few frames, which its own header does not deny."""
+    if volume.cardiac_images == len(volume.frames):
+        return False
     same = (volume.rows, volume.columns) == (other.rows, other.columns) and same_spacing(volume.spacing, other.spacing)
     return same and NEARLY_WHOLE * len(other.frames) < len(volume.frames) < len(other.frames)
 

@@ -32,6 +32,8 @@ def config(request, tmp_path):
         ("tf2d14_retro_sax", True),
         ("FIESTA SA", True),
         ("Short Axis stack", True),
+        ("SAX cine stage 2", True),
+        ("cine_SA_postLGE", True),
         ("T1 SAG", False),
         ("t2_tse_sag", False),
         ("T1map_MOLLI_SA", False),

@@ -168,10 +168,11 @@ def test_a_hole_of_two_slices_is_no_whole_stack(cine):
 
 
 def test_a_lone_slice_far_from_the_stack_is_no_hole(cine):
-    """Great vessels, or a test: it is looked at, and found to be apart."""
+    """Great vessels, or a test: it is looked at, and found to be apart. Far below, the apex is missing."""
     stack = short_axis_stack(Series("1", tuple(one_series_each(cine, (-60.0, 0.0, 10.0, 20.0, 30.0)))))
     assert len(stack.slices) == 5
     assert stack.spacing_between_mm == pytest.approx(10.0)
+    refused(Series("1", tuple(one_series_each(cine, (0.0, 10.0, 20.0, 30.0, 60.0)))), "slices are missing")
 
 
 def test_slices_that_share_a_place_are_told_as_such(cine):
@@ -194,14 +195,64 @@ def test_uneven_steps_are_one_stack(cine):
     assert len(short_axis_stack(Series("1", tuple(volumes))).slices) == 7
 
 
-@pytest.mark.parametrize("shift_mm", [1.0, 4.5])
+@pytest.mark.parametrize("shift_mm", [1.0, 4.0, 4.5, 5.0, 5.5, 6.0, 7.0])
 def test_acquisitions_beside_each_other_are_not_one_stack(cine, shift_mm):
     """Rest and stress, or a patient who has moved: slices of 8 mm every 10 mm, and again in between."""
     rest = one_series_each(cine, range(0, 80, 10))
     stress = one_series_each(cine, [place + shift_mm for place in range(0, 60, 10)])
-    stack = short_axis_stack(Series("1", (*stress, *rest)))
+    stack = short_axis_stack(Series("1", (*rest, *stress)))
     assert [part.position_mm for part in stack.slices] == pytest.approx(range(0, 80, 10))
     assert any("another short-axis acquisition, 6 slice(s)" in note for note in stack.notes)
+    assert not stack.beside
+
+
+def test_thin_slices_with_gaps_and_others_in_between(cine):
+    """6 mm every 10 mm: a tagging slice in a gap, or stress there, is no missing slice, and no part of the stack."""
+    rest = thick(one_series_each(cine, range(0, 60, 10)), 6.0)
+    for others in (one_series_each(cine, (25.0,), frames=16), one_series_each(cine, range(5, 55, 10), frames=25)):
+        stack = short_axis_stack(Series("1", (*rest, *thick(others, 6.0))))
+        assert [part.position_mm for part in stack.slices] == pytest.approx(range(0, 60, 10))
+        assert not stack.beside
+
+
+def test_a_slice_near_another_changes_nothing(cine):
+    """A repeat 2 mm off, or a piece that was moved: the distance of slices is the usual one."""
+    series = [cine(place, index=index) for index, place in enumerate((0.0, 10.0, 20.0, 22.0, 30.0, 40.0, 50.0))]
+    assert short_axis_stack(Series("1", tuple(series))).spacing_between_mm == pytest.approx(10.0)
+    moved = one_series_each(cine, (0.0, 8.0, 16.0, 21.0, 29.0, 37.0))
+    assert short_axis_stack(Series("1", tuple(moved))).spacing_between_mm == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(
+    ("thickness_mm", "places", "lost"),
+    [
+        (8.0, (0, 6, 12, 18, 24), 30),
+        (10.0, (0, 7, 14, 21, 28), 35),
+        (10.0, (0, 8, 16, 24), 32),
+        (10.0, (0, 8, 24, 32), 16),
+        (None, (0, 10, 20, 40), 50),
+        (None, (0, 10, 30, 40), 20),
+    ],
+)
+def test_lost_frames_where_slices_overlap_or_their_thickness_is_not_known(cine, thickness_mm, places, lost):
+    others = thick(one_series_each(cine, [float(place) for place in places]), thickness_mm)
+    (short,) = thick([cine(float(lost), frames=19, series_uid="1.7")], thickness_mm)
+    refused(Series("1", (*others, short)), "19 frames where the others have 20")
+
+
+def test_a_repeat_does_not_hide_what_was_lost(cine):
+    others = one_series_each(cine, (0.0, 8.0, 16.0, 24.0, 32.0))
+    short = one_series_each(cine, (40.0, 8.5), frames=19)
+    refused(Series("1", (*others, *short)), "1 slice(s) of other series", "19 frames where the others have 20")
+
+
+def test_another_stack_that_goes_on_above_is_a_doubt(cine):
+    """Atria, with fewer phases: whole by their own headers."""
+    ventricle = one_series_each(cine, range(0, 60, 10), frames=30, cardiac_images=30)
+    atria = one_series_each(cine, range(-30, 0, 10), frames=25, cardiac_images=25)
+    stack = short_axis_stack(Series("1", (*ventricle, *atria)))
+    assert len(stack.slices) == 6
+    assert stack.beside.startswith("1 slice(s): 25 frames where the others have 30")
 
 
 def test_a_lone_slice_of_unknown_thickness_taken_twice(cine):

@@ -199,6 +199,12 @@ def test_doubts(study):
     assert "unseen" in codes(study((0, 22.0, 20.0, 18.0, 0), hole))
 
 
+def test_cines_beside_the_stack_are_a_doubt(study):
+    found = study((0, 24.0, 20.0, 8.0, 0))
+    assert codes(found) == set()
+    assert codes(replace(found, stack=replace(found.stack, beside="1 slice(s): 25 frames"))) == {"beside"}
+
+
 def test_what_a_pixel_makes_of_a_small_cavity_is_no_doubt(study):
     """A cavity of 8 mm radius differs by a third if its outline is drawn a pixel (1.4 mm) further out."""
     assert codes(study((0, 24.0, 20.0, 8.0, 0), change=lambda found: _off(found, 3, 0, 1.3))) == set()
