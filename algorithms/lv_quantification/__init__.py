@@ -3,8 +3,9 @@
 indices.py      the eleven numbers, from masks
 phase.py        end-diastole, end-systole and the state between, as the document has it; function.py: volumes and mass
 estimate.py     the ventricle found and measured by the networks (finder, five index networks, masks)
-algorithm.py    all of it on a Series: stack.py (planes.py, cycle.py) finds and judges the stack, study.py puts slices
-                together, quality.py doubts them, results.py (groups, summary, montage, curve, bullseye) tells
+algorithm.py    all of it on a Series: stack.py (planes.py, places.py, cycle.py, whole.py) finds and judges the stack,
+                study.py (base.py) puts slices together, quality.py doubts them, results.py (groups, summary, montage,
+                curve, bullseye) tells
 phantom.py      simulated hearts with known truth; network.py, train.py, evaluate.py: how the networks came to be
 """
 

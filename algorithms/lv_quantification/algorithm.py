@@ -20,7 +20,7 @@ from dicom_node.codes import MR_UNSPECIFIED_BODY_REGION
 from dicom_node.result import AnalysisResult
 from dicom_node.series import Series, Spacing
 
-VERSION = "1.0.0"
+VERSION = "1.2.0"
 ESTIMATED, COMPOSED = 0.85, 0.95
 
 

@@ -39,14 +39,14 @@ def same_place_mm(plane: Plane) -> float:
     return max(SAME_PLACE_MM, SAME_PLACE * (plane.thickness_mm or 0.0))
 
 
-def same_frame_of_reference(one: Volume, other: Volume) -> bool:
+def same_frame_of_reference(some: Sequence[Volume], others: Sequence[Volume]) -> bool:
     """Or one that is not known, as where an anonymiser gave every file its own."""
-    mine, its = frame_of_reference(one), frame_of_reference(other)
+    mine, its = _frame_of_reference(some), _frame_of_reference(others)
     return mine is None or its is None or mine == its
 
 
-def frame_of_reference(*volumes: Volume) -> str | None:
-    """``None`` where frames of one series have several: some anonymisers give every file its own."""
+def _frame_of_reference(volumes: Sequence[Volume]) -> str | None:
+    """The one that all frames have."""
     found = {plane_of(frame).frame_of_reference_uid for volume in volumes for frame in volume.frames}
     return found.pop() if len(found) == 1 else None
 

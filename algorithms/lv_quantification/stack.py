@@ -18,9 +18,9 @@ from algorithms.lv_quantification.cycle import LEAST_FRAMES, faults_of, rr_from_
 from algorithms.lv_quantification.places import (
     SAME_PLACE_MM,
     any_near,
-    frame_of_reference,
     plane_of,
     positions_mm,
+    same_frame_of_reference,
     same_place_mm,
     same_spacing,
     step_mm,
@@ -96,17 +96,13 @@ class _Run:
     plane: Plane
     phases: int  # that its slices have, or should have
 
-    @property
-    def frame_of_reference(self) -> str | None:
-        return frame_of_reference(*self.volumes)
-
     def goes_with(self, other: _Run) -> bool:
         mine, its = self.volumes[0], other.volumes[0]
         return (
             self.phases == other.phases
             and (mine.rows, mine.columns) == (its.rows, its.columns)
             and same_spacing(mine.spacing, its.spacing)
-            and (self.frame_of_reference is None or other.frame_of_reference in (None, self.frame_of_reference))
+            and same_frame_of_reference(self.volumes, other.volumes)
             and are_parallel(self.plane, other.plane)
         )
 

@@ -145,7 +145,7 @@ def _otherwise(best: Sequence[Volume], stacks: Sequence[Sequence[Volume]]) -> li
             inside = taken[0] < place < taken[-1]
             if seen or not near or (inside and not _has_room(place, taken, step, thickness_mm)):
                 continue
-            if _is_of_one_beat(volume, best[0]) and same_frame_of_reference(volume, best[0]):
+            if _is_of_one_beat(volume, best[0]) and same_frame_of_reference([volume], best[:1]):
                 found.append((volume, inside))
     return found
 
