@@ -127,6 +127,8 @@ def _limits(pictures: Sequence[Labelled], physical: Sequence[str]) -> tuple[str,
             f"{patient}: {MISPLACED[patient]}; nothing was learned from it, and no figure rests on it."
             for patient in beside
         ),
+        "No expert drew an epicardium at end-systole; there the networks learned from estimated ones only, and the "
+        "wall comes out too thin, its thickening far too small.",
         "Experts drew end-diastole and end-systole only; the frames between are seen by no expert.",
         "Experts' contours differ from patient to patient in how tightly they follow the blood, most in end-systolic "
         "and apical slices of thick walls, where one draws the blood that is left and another all that trabeculae "

@@ -102,6 +102,13 @@ def _key_frames(study: Study) -> KeyFrames:
     )
 
 
+WALL_AT_END_SYSTOLE = (
+    "wall thickness at end-systole, and thickening with it, come out too small, for no expert's epicardium at "
+    "end-systole taught the networks: of 44 % in a simulated heart they find 13 %"
+)
+"""Measured on sample_dicom's study, slices 3 to 8."""
+
+
 def _notes(study: Study) -> list[str]:
     stack = study.stack
     measured = ", ".join(f"{one.index + 1} ({one.level.value})" for one in study.slices)
@@ -113,4 +120,4 @@ def _notes(study: Study) -> list[str]:
         "degrees against the standard display",
     ]
     told += [f"slice {index + 1} was not measured: {reason}" for index, reason in study.not_measured]
-    return [*told, *study.notes, *stack.notes]
+    return [*told, WALL_AT_END_SYSTOLE, *study.notes, *stack.notes]

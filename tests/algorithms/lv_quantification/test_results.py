@@ -10,6 +10,7 @@ import pytest
 
 from algorithms.lv_quantification.algorithm import LvQuantification
 from algorithms.lv_quantification.options import Options
+from algorithms.lv_quantification.results import WALL_AT_END_SYSTOLE
 from dicom_node.algorithm import Algorithm, ModelInfo
 from dicom_node.result import AnalysisResult
 from dicom_node.series import Series
@@ -171,6 +172,7 @@ def test_notes_tell_what_was_measured_and_doubts_ask_for_a_reader(run):
     result = run()
     assert any("measured 5 of 6 slices" in note for note in result.notes)
     assert any("slice 1 was not measured: no ventricle in sight" in note for note in result.notes)
+    assert WALL_AT_END_SYSTOLE in result.notes
     assert not result.requires_review or any(note.startswith("quality: ") for note in result.notes)
     cut_off = run((24.0, 23.0, 22.0))
     assert cut_off.requires_review
